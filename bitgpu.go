@@ -1,0 +1,176 @@
+// Package bitgpu runs Google's Big Transfer (BiT) image networks on any Vulkan device, from Go:
+// classification, embeddings and feature maps, with timm's preprocessing to the byte.
+//
+//	m, err := bitgpu.Open(ctx, "demo", bitgpu.Options{})
+//	if err != nil { ... }
+//	defer m.Close()
+//	top, err := m.Classify(ctx, img, 5)
+//
+// A Model holds a device and a network's weights on it. All of its methods may be called from many
+// goroutines. The package keeps no global state, writes nothing and installs nothing; Close returns
+// all that Open took.
+package bitgpu
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/bitgpu/bitgpu/gpu"
+	"github.com/bitgpu/bitgpu/loader"
+	"github.com/bitgpu/bitgpu/net"
+	"github.com/bitgpu/bitgpu/shaders"
+)
+
+// Demo is the name of the small network that is part of every program: CIFAR-10's ten classes at
+// 64x64 pixels (loader/demo).
+const Demo = "demo"
+
+// DefaultModel is the network that bitgpu is made for.
+const DefaultModel = net.DefaultModel
+
+// RandomGolden as Options.Weights stands for generated weights, which need no file: they test a
+// network of any published size (loader.Generated).
+const RandomGolden = "random:golden"
+
+// ErrNoModel is wrapped by the error of Open when no weights were found under a name.
+var ErrNoModel = errors.New("model not found")
+
+// Precision is how activations and weights are stored on the device. Sums, statistics and results
+// are float32 always.
+type Precision uint8
+
+const (
+	Auto Precision = iota // FP16
+	FP32
+	FP16
+)
+
+// ParsePrecision reads "auto", "fp32" or "fp16".
+func ParsePrecision(s string) (Precision, error) {
+	for p, name := range []string{"auto", "fp32", "fp16"} {
+		if s == name {
+			return Precision(p), nil
+		}
+	}
+	return 0, fmt.Errorf("bitgpu: precision %q, want auto, fp32 or fp16", s)
+}
+
+func (p Precision) storage() shaders.Storage {
+	if p == FP32 {
+		return shaders.F32
+	}
+	return shaders.F16
+}
+
+// Options of Open. The zero value works.
+type Options struct {
+	Device    string    // "", "auto", "cpu", an index, a UUID or part of a name: see gpu.Options
+	Precision Precision // storage on the device
+	Batch     int       // most images in one batch; 0 for what suits the network and the device
+	Weights   string    // "" for the model's own; RandomGolden with a published architecture's name
+
+	// CacheDir is where compiled pipelines are kept between runs: "" for the folder bitgpu in the
+	// user's cache directory, "none" for nowhere.
+	CacheDir     string
+	MemoryBudget int64     // bytes of device memory to use at most; 0 for all that is free
+	Host         *gpu.Host // a Vulkan device of the program's own to run on; nil to open one
+	Validation   bool      // run under the Vulkan validation layer; its messages become errors
+
+	MaxPixels int64 // largest picture to decode; 0 for loader.DefaultMaxPixels
+	// Progress, if set, is called while weights are loaded: parameters done, and all of them.
+	Progress func(done, total int64)
+}
+
+// Info describes an open model.
+type Info struct {
+	Name       string
+	Config     net.Config
+	Labels     []string // a name for each class
+	Preprocess loader.Preprocess
+	Precision  Precision // FP32 or FP16
+	Device     gpu.Info
+	Parameters int64
+}
+
+// Model is a network on a device.
+type Model struct {
+	info    Info
+	options Options
+	dev     *gpu.Device
+	net     *net.Network
+}
+
+// Info describes the model.
+func (m *Model) Info() Info { return m.info }
+
+// Close waits for work in flight and frees everything. It is idempotent; after it every method
+// returns an error.
+func (m *Model) Close() error {
+	return errors.Join(m.net.Close(), m.dev.Close())
+}
+
+// Open opens a model and brings its weights onto a device. name is Demo, a name of timm's registry
+// (with or without the tag, looked up as loader.Find says), a checkpoint file (.safetensors), or a
+// directory that holds one with its config.json.
+//
+// The error wraps ErrNoModel if there are no such weights, loader.ErrCorrupt if they are damaged,
+// and gpu.ErrNoVulkan, gpu.ErrNoDevice, gpu.ErrOutOfMemory or gpu.ErrDeviceLost if the device is at
+// fault.
+func Open(ctx context.Context, name string, o Options) (*Model, error) {
+	found, err := find(name, o.Weights)
+	if err != nil {
+		return nil, fmt.Errorf("bitgpu: %w", err)
+	}
+	defer found.checkpoint.Close()
+	return open(ctx, found, o)
+}
+
+// OpenCheckpoint is Open for weights that the program has by itself, such as a file of its own in
+// an io.ReaderAt (loader.NewSafetensors). config may be nil if the tensors say enough: then pictures
+// are made 224x224, bicubic, and classes have no names. The checkpoint is the caller's to close.
+func OpenCheckpoint(ctx context.Context, name string, c loader.Checkpoint, config *loader.Config, o Options) (*Model, error) {
+	found, err := describe(name, c, config)
+	if err != nil {
+		return nil, fmt.Errorf("bitgpu: %w", err)
+	}
+	return open(ctx, found, o)
+}
+
+func open(ctx context.Context, s *source, o Options) (_ *Model, err error) {
+	cache, err := cacheDir(o.CacheDir)
+	if err != nil {
+		return nil, fmt.Errorf("bitgpu: %w", err)
+	}
+	m := &Model{info: s.info, options: o}
+	m.dev, err = gpu.Open(gpu.Options{Device: o.Device, Validation: o.Validation, CacheDir: cache, MemoryBudget: o.MemoryBudget, Host: o.Host})
+	if err != nil {
+		return nil, fmt.Errorf("bitgpu: %w", err)
+	}
+	m.info.Device = m.dev.Info()
+	m.info.Precision = FP16
+	if o.Precision == FP32 {
+		m.info.Precision = FP32
+	}
+	m.net, err = net.Load(ctx, m.dev, s.info.Config, s, net.Options{
+		Storage: o.Precision.storage(), Normalize: table(s.info.Preprocess), Progress: o.Progress,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("bitgpu: %s: %w", s.info.Name, errors.Join(err, m.dev.Close()))
+	}
+	return m, nil
+}
+
+// table is what Preprocess.Normalize makes of every byte.
+func table(p loader.Preprocess) (t [3][256]float32) {
+	var bytes [3 * 256]uint8
+	for i := range bytes {
+		bytes[i] = uint8(i / 3)
+	}
+	var values [3 * 256]float32
+	_ = p.Normalize(values[:], bytes[:]) // fails only on lengths
+	for c := range t {
+		copy(t[c][:], values[256*c:])
+	}
+	return t
+}

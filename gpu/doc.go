@@ -1,0 +1,35 @@
+// Package gpu runs compute kernels on a Vulkan device. It knows kernels (package shaders), buffers, command
+// buffers and queues, and nothing of networks.
+//
+//	d, err := gpu.Open(gpu.Options{})
+//	in, err := d.NewBuffer(4096, gpu.Upload)
+//	out, err := d.NewBuffer(4096, gpu.Readback)
+//	p, err := d.NewPipeline(kernel)
+//	r := d.NewRecorder()
+//	r.Dispatch(p, [3]uint32{16, 1, 1}, nil, in.All(), out.All())
+//	c, err := r.End()
+//	pending, err := d.Submit(gpu.Job{Compute: c})
+//	err = pending.Wait(ctx)
+//
+// Commands are recorded once and submitted as often as wanted. A Job has up to three parts, upload, compute
+// and readback; where the device has a transfer queue, the outer two run there beside the compute of other
+// jobs.
+//
+// # Ownership
+//
+// A Device owns everything made from it, and Close destroys all of it. Release gives up one object earlier;
+// an object that a submission in flight uses is destroyed when that is done. Released objects cannot be
+// submitted any more.
+//
+// # Goroutines
+//
+// A Device and what is made from it may be used from any goroutine, but for Recorder, which belongs to one,
+// and for the bytes of mapped buffers, which nothing protects: write an Upload buffer before the Submit
+// that reads it, read a Readback buffer after the Wait for the job that wrote it.
+//
+// # Errors
+//
+// ErrNoVulkan, ErrNoDevice, ErrDeviceLost, ErrOutOfMemory and ErrClosed are found with errors.Is, and
+// *ValidationError with errors.As. After ErrDeviceLost everything but Release and Close fails; a new device can be
+// opened.
+package gpu

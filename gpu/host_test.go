@@ -1,0 +1,175 @@
+package gpu
+
+import (
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/bitgpu/bitgpu/gpu/internal/vk"
+)
+
+// host is a program that has made its own Vulkan objects.
+type host struct {
+	loader   *vk.Loader
+	instance *vk.Instance
+	physical *vk.Physical
+	device   *vk.Device
+	queue    vk.Queue
+	lock     countedLock
+}
+
+// countedLock counts how often it is taken.
+type countedLock struct {
+	sync.Mutex
+	n atomic.Int32
+}
+
+func (l *countedLock) Lock() {
+	l.n.Add(1)
+	l.Mutex.Lock()
+}
+
+func newHost(t *testing.T) *host {
+	t.Helper()
+	h := &host{}
+	var err error
+	if h.loader, err = vk.OpenLoader(); err != nil {
+		t.Fatal(err)
+	}
+	if h.instance, err = vk.NewInstance(h.loader, true); err != nil {
+		t.Fatal(err)
+	}
+	all, err := h.instance.PhysicalDevices()
+	if err != nil || len(all) == 0 {
+		t.Fatalf("%d devices, %v", len(all), err)
+	}
+	if h.physical, err = h.instance.Describe(all[0], instanceVersion); err != nil {
+		t.Fatal(err)
+	}
+	family := uint32(chooseFamilies(h.physical.Families).compute)
+	if h.device, err = h.physical.NewDevice([]uint32{family}, []uint32{1}, h.physical.Features); err != nil {
+		t.Fatal(err)
+	}
+	h.queue = h.device.Queue(family, 0)
+	t.Cleanup(func() {
+		h.device.Destroy()
+		for _, m := range h.instance.Destroy() {
+			t.Error(m)
+		}
+	})
+	return h
+}
+
+func (h *host) options() *Host {
+	return &Host{
+		Instance:       vk.Address(h.instance.Handle()),
+		PhysicalDevice: vk.Address(h.physical.Handle),
+		Device:         vk.Address(h.device.Handle()),
+		Queue:          vk.Address(h.queue),
+		QueueFamily:    uint32(chooseFamilies(h.physical.Families).compute),
+		QueueLock:      &h.lock,
+		APIVersion:     Version(instanceVersion),
+		Features:       HostFeatures{Storage16: h.physical.Features.Storage16, SubgroupSizeControl: h.physical.Features.SubgroupSizeControl},
+	}
+}
+
+func TestAdoptHost(t *testing.T) {
+	h := newHost(t)
+	own := h.options()
+	own.GetInstanceProcAddr = h.loader.GetInstanceProcAddr()
+	for _, o := range []*Host{h.options(), own} {
+		d := open(t, Options{Host: o})
+		if info := d.Info(); info.Name != h.physical.Name || info.TransferQueue || info.Storage16 != h.physical.Features.Storage16 || info.Int64 {
+			t.Errorf("info %+v", info)
+		}
+		before := h.lock.n.Load()
+		works(t, d)
+		if h.lock.n.Load() == before {
+			t.Error("the host's queue was used without its lock")
+		}
+		if err := d.Close(); err != nil {
+			t.Fatal(err)
+		}
+		// What the host has still works.
+		fence, err := h.device.NewFence()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := h.device.Submit(h.queue, nil, nil, vk.TimelinePoint{}, fence); err != nil {
+			t.Fatal(err)
+		}
+		if err := h.device.WaitFence(fence); err != nil {
+			t.Fatal(err)
+		}
+		h.device.DestroyFence(fence)
+	}
+}
+
+func TestAdoptBuffer(t *testing.T) {
+	h := newHost(t)
+	theirs, err := h.device.NewBuffer(1024, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	size, types := h.device.Requirements(theirs)
+	memory, err := h.device.Allocate(size, rankMemory(h.physical.MemoryTypes, types, Upload)[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		h.device.DestroyBuffer(theirs)
+		h.device.Free(memory)
+	}()
+	if err := h.device.Bind(theirs, memory); err != nil {
+		t.Fatal(err)
+	}
+	bytes, err := h.device.Map(memory, 1024)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bytes[1023] = 2
+
+	d := open(t, Options{Host: h.options()})
+	x, err := d.AdoptBuffer(vk.Address(theirs), 1024)
+	if err != nil {
+		t.Fatal(err)
+	}
+	y := newBuffer(t, d, 1024, Readback)
+	p := newPipeline(t, d, affineKernel())
+	run(t, d, Job{Compute: record(t, d, func(r *Recorder) { r.Dispatch(p, groupsOf64(256), push(256, 1, 0), x.All(), y.All()) })})
+	if y.Bytes()[1023] != 2 {
+		t.Error("the kernel does not see the host's bytes")
+	}
+	x.Release()
+	if err := d.Close(); err != nil {
+		t.Fatal(err)
+	}
+	bytes[0] = 1
+	if _, err := d.AdoptBuffer(0, 8); err == nil {
+		t.Error("a null buffer was adopted")
+	}
+}
+
+func TestHostErrors(t *testing.T) {
+	h := newHost(t)
+	with := func(change func(o *Options)) Options {
+		o := Options{Host: h.options()}
+		change(&o)
+		return o
+	}
+	for _, test := range []struct {
+		o    Options
+		want string
+	}{
+		{with(func(o *Options) { o.Host.Queue = 0 }), "must give"},
+		{with(func(o *Options) { o.Host.QueueFamily = 99 }), "queue family 99"},
+		{with(func(o *Options) { o.Host.APIVersion = Version(vk.Version(1, 0)) }), "1.1 is needed"},
+		{with(func(o *Options) { o.Validation = true }), "Validation"},
+		{with(func(o *Options) { o.Device = "cpu" }), "Device"},
+	} {
+		if _, err := Open(test.o); err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%v, want an error with %q", err, test.want)
+		}
+	}
+}

@@ -1,0 +1,116 @@
+package vk
+
+// #include "shim.h"
+import "C"
+
+import "unsafe"
+
+// Limits of the shims, not of a device.
+const (
+	MaxBindings = C.BG_MAX_BINDINGS
+	MaxSpec     = C.BG_MAX_SPEC
+)
+
+// NewLayout makes the layouts for kernels that bind n storage buffers in set 0 and take push bytes of push
+// constants.
+func (d *Device) NewLayout(n, push int) (set DescriptorSetLayout, layout PipelineLayout, err error) {
+	var s C.VkDescriptorSetLayout
+	var l C.VkPipelineLayout
+	err = d.do("vkCreatePipelineLayout", func() C.VkResult {
+		return C.bgCreateLayout(d.c, C.uint32_t(n), C.uint32_t(push), &s, &l)
+	})
+	return to[DescriptorSetLayout](s), to[PipelineLayout](l), err
+}
+
+// DestroyLayout destroys what NewLayout made.
+func (d *Device) DestroyLayout(set DescriptorSetLayout, layout PipelineLayout) {
+	C.bgDestroyLayout(d.c, to[C.VkDescriptorSetLayout](set), to[C.VkPipelineLayout](layout))
+}
+
+// NewPipelineCache makes a pipeline cache with what CacheData returned earlier, or empty. The caller has made
+// sure that the data is whole: drivers trust it.
+func (d *Device) NewPipelineCache(data []byte) (PipelineCache, error) {
+	var c C.VkPipelineCache
+	err := d.do("vkCreatePipelineCache", func() C.VkResult {
+		return C.bgCreateCache(d.c, unsafe.Pointer(unsafe.SliceData(data)), C.size_t(len(data)), &c)
+	})
+	return to[PipelineCache](c), err
+}
+
+// CacheData returns the content of a pipeline cache. No pipeline may be made with it meanwhile.
+func (d *Device) CacheData(c PipelineCache) ([]byte, error) {
+	var size C.size_t
+	get := func(data []byte) error {
+		return d.do("vkGetPipelineCacheData", func() C.VkResult {
+			return C.bgCacheData(d.c, to[C.VkPipelineCache](c), &size, unsafe.Pointer(unsafe.SliceData(data)))
+		})
+	}
+	if err := get(nil); err != nil || size == 0 {
+		return nil, err
+	}
+	data := make([]byte, size)
+	err := get(data)
+	return data[:size], err
+}
+
+// DestroyPipelineCache destroys a pipeline cache.
+func (d *Device) DestroyPipelineCache(c PipelineCache) {
+	C.bgDestroyCache(d.c, to[C.VkPipelineCache](c))
+}
+
+// NewPipeline makes a compute pipeline of SPIR-V with the entry point main and the specialization constants
+// 0, 1, 2 ... subgroup is the subgroup size to require, with full subgroups (Features.SubgroupSizeControl),
+// or 0 to leave it to the driver.
+func (d *Device) NewPipeline(cache PipelineCache, layout PipelineLayout, code, spec []uint32, subgroup uint32) (Pipeline, error) {
+	var c C.VkPipeline
+	err := d.do("vkCreateComputePipelines", func() C.VkResult {
+		return C.bgCreatePipeline(d.c, to[C.VkPipelineCache](cache), to[C.VkPipelineLayout](layout),
+			(*C.uint32_t)(unsafe.SliceData(code)), C.size_t(4*len(code)), C.uint32_t(len(spec)),
+			(*C.uint32_t)(unsafe.SliceData(spec)), C.uint32_t(subgroup), &c)
+	})
+	return to[Pipeline](c), err
+}
+
+// DestroyPipeline destroys a pipeline that no queue uses any more.
+func (d *Device) DestroyPipeline(p Pipeline) { C.bgDestroyPipeline(d.c, to[C.VkPipeline](p)) }
+
+// NewDescriptorPool makes a pool for so many sets, with so many storage buffers in all of them together.
+func (d *Device) NewDescriptorPool(sets, buffers int) (DescriptorPool, error) {
+	var c C.VkDescriptorPool
+	err := d.do("vkCreateDescriptorPool", func() C.VkResult {
+		return C.bgCreateDescriptorPool(d.c, C.uint32_t(sets), C.uint32_t(buffers), &c)
+	})
+	return to[DescriptorPool](c), err
+}
+
+// DestroyDescriptorPool destroys a pool and its sets.
+func (d *Device) DestroyDescriptorPool(p DescriptorPool) {
+	C.bgDestroyDescriptorPool(d.c, to[C.VkDescriptorPool](p))
+}
+
+// Binding is the part of a buffer that a descriptor shows.
+type Binding struct {
+	Buffer       Buffer
+	Offset, Size int64
+}
+
+// NewDescriptorSet allocates a set whose binding i shows b[i].
+func (d *Device) NewDescriptorSet(pool DescriptorPool, layout DescriptorSetLayout, b []Binding) (DescriptorSet, error) {
+	var set C.VkDescriptorSet
+	if len(b) > MaxBindings {
+		return to[DescriptorSet](set), check("vkUpdateDescriptorSets", TooManyObjects)
+	}
+	err := d.do("vkAllocateDescriptorSets", func() C.VkResult {
+		return C.bgAllocateSet(d.c, to[C.VkDescriptorPool](pool), to[C.VkDescriptorSetLayout](layout), &set)
+	})
+	if err != nil {
+		return to[DescriptorSet](set), err
+	}
+	var buffers [MaxBindings]C.VkBuffer
+	var offsets, sizes [MaxBindings]C.uint64_t
+	for i, v := range b {
+		buffers[i], offsets[i], sizes[i] = to[C.VkBuffer](v.Buffer), C.uint64_t(v.Offset), C.uint64_t(v.Size)
+	}
+	C.bgWriteSet(d.c, set, C.uint32_t(len(b)), &buffers[0], &offsets[0], &sizes[0])
+	return to[DescriptorSet](set), nil
+}

@@ -1,0 +1,217 @@
+// shim_physical.c: what a physical device can do, and making devices from one.
+
+#include "shim.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+VkResult bgPhysicalDevices(const bgInstance *in, uint32_t *count, VkPhysicalDevice *out) {
+    return in->EnumeratePhysicalDevices(in->handle, count, out);
+}
+
+static const struct {
+    const char *name;
+    uint32_t bit;
+} extensionNames[] = {
+    {"VK_EXT_memory_budget", BG_EXT_MEMORY_BUDGET},
+    {"VK_KHR_driver_properties", BG_EXT_DRIVER_PROPERTIES},
+    {"VK_EXT_subgroup_size_control", BG_EXT_SUBGROUP_SIZE_CONTROL},
+    {"VK_KHR_shader_float16_int8", BG_EXT_FLOAT16_INT8},
+    {"VK_KHR_timeline_semaphore", BG_EXT_TIMELINE_SEMAPHORE},
+    {"VK_KHR_portability_subset", BG_EXT_PORTABILITY_SUBSET},
+};
+enum { EXTENSIONS = sizeof extensionNames / sizeof *extensionNames };
+
+static VkResult findExtensions(const bgInstance *in, VkPhysicalDevice phys, uint32_t *bits) {
+    uint32_t n = 0;
+    VkResult r = in->EnumerateDeviceExtensionProperties(phys, NULL, &n, NULL);
+    *bits = 0;
+    if (r != VK_SUCCESS || n == 0) return r;
+    VkExtensionProperties *all = calloc(n, sizeof *all);
+    if (all == NULL) return VK_ERROR_OUT_OF_HOST_MEMORY;
+    r = in->EnumerateDeviceExtensionProperties(phys, NULL, &n, all);
+    for (uint32_t i = 0; r >= 0 && i < n; i++)
+        for (int k = 0; k < EXTENSIONS; k++)
+            if (strcmp(all[i].extensionName, extensionNames[k].name) == 0) *bits |= extensionNames[k].bit;
+    free(all);
+    return r < 0 ? r : VK_SUCCESS;
+}
+
+// The functionality of an extension is there if the device lists it or has the version it was promoted to.
+static VkBool32 offers(const bgPhysical *p, uint32_t extension, uint32_t promoted) {
+    return (p->extensions & extension) != 0 || (promoted != 0 && p->apiVersion >= promoted);
+}
+
+static void describeProperties(const bgInstance *in, VkPhysicalDevice phys, bgPhysical *p) {
+    VkPhysicalDeviceIDProperties id = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_ID_PROPERTIES};
+    VkPhysicalDeviceSubgroupProperties subgroup = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_PROPERTIES,
+                                                   .pNext = &id};
+    VkPhysicalDeviceMaintenance3Properties allocation = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MAINTENANCE_3_PROPERTIES, .pNext = &subgroup};
+    VkPhysicalDeviceMaintenance4Properties buffer = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MAINTENANCE_4_PROPERTIES};
+    VkPhysicalDeviceDriverProperties driver = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_DRIVER_PROPERTIES};
+    VkPhysicalDeviceSubgroupSizeControlProperties sizes = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_PROPERTIES};
+    VkPhysicalDeviceProperties2 all = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2, .pNext = &allocation};
+    if (offers(p, 0, VK_API_VERSION_1_3)) {
+        buffer.pNext = all.pNext;
+        all.pNext = &buffer;
+    }
+    if (offers(p, BG_EXT_DRIVER_PROPERTIES, VK_API_VERSION_1_2)) {
+        driver.pNext = all.pNext;
+        all.pNext = &driver;
+    }
+    if (offers(p, BG_EXT_SUBGROUP_SIZE_CONTROL, VK_API_VERSION_1_3)) {
+        sizes.pNext = all.pNext;
+        all.pNext = &sizes;
+    }
+    in->GetPhysicalDeviceProperties2(phys, &all);
+    memcpy(p->deviceUUID, id.deviceUUID, VK_UUID_SIZE);
+    memcpy(p->driverName, driver.driverName, sizeof p->driverName);
+    memcpy(p->driverInfo, driver.driverInfo, sizeof p->driverInfo);
+    p->maxMemoryAllocationSize = allocation.maxMemoryAllocationSize;
+    p->maxBufferSize = buffer.maxBufferSize != 0 ? buffer.maxBufferSize : allocation.maxMemoryAllocationSize;
+    p->subgroupSize = p->minSubgroupSize = p->maxSubgroupSize = subgroup.subgroupSize;
+    if (sizes.minSubgroupSize != 0) {
+        p->minSubgroupSize = sizes.minSubgroupSize;
+        p->maxSubgroupSize = sizes.maxSubgroupSize;
+    }
+    if (subgroup.supportedStages & VK_SHADER_STAGE_COMPUTE_BIT) p->subgroupOperations = subgroup.supportedOperations;
+    if ((sizes.requiredSubgroupSizeStages & VK_SHADER_STAGE_COMPUTE_BIT) == 0)
+        p->features &= ~(uint32_t)BG_FEATURE_SUBGROUP_SIZE_CONTROL;
+}
+
+// featureChain links the feature structs that the device knows; bgDescribe has it filled in, bgCreateDevice
+// hands it over with what is wanted.
+typedef struct {
+    VkPhysicalDeviceFeatures2 head;
+    VkPhysicalDevice16BitStorageFeatures storage;
+    VkPhysicalDeviceShaderFloat16Int8Features float16;
+    VkPhysicalDeviceSubgroupSizeControlFeatures sizes;
+    VkPhysicalDeviceTimelineSemaphoreFeatures timeline;
+} featureChain;
+
+static void link(featureChain *f, const bgPhysical *p) {
+    memset(f, 0, sizeof *f);
+    f->storage.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_16BIT_STORAGE_FEATURES;
+    f->float16.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_FLOAT16_INT8_FEATURES;
+    f->sizes.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_FEATURES;
+    f->timeline.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_TIMELINE_SEMAPHORE_FEATURES;
+    f->head.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2;
+    f->head.pNext = &f->storage;
+    if (offers(p, BG_EXT_FLOAT16_INT8, VK_API_VERSION_1_2)) {
+        f->float16.pNext = f->head.pNext;
+        f->head.pNext = &f->float16;
+    }
+    if (offers(p, BG_EXT_SUBGROUP_SIZE_CONTROL, VK_API_VERSION_1_3)) {
+        f->sizes.pNext = f->head.pNext;
+        f->head.pNext = &f->sizes;
+    }
+    if (offers(p, BG_EXT_TIMELINE_SEMAPHORE, VK_API_VERSION_1_2)) {
+        f->timeline.pNext = f->head.pNext;
+        f->head.pNext = &f->timeline;
+    }
+}
+
+VkResult bgDescribe(const bgInstance *in, VkPhysicalDevice phys, uint32_t apiVersion, bgPhysical *p) {
+    memset(p, 0, sizeof *p);
+    in->GetPhysicalDeviceProperties(phys, &p->properties);
+    p->apiVersion = p->properties.apiVersion < apiVersion ? p->properties.apiVersion : apiVersion;
+    if (p->apiVersion < VK_API_VERSION_1_1) return VK_SUCCESS;
+    VkResult r = findExtensions(in, phys, &p->extensions);
+    if (r != VK_SUCCESS) return r;
+
+    featureChain f;
+    link(&f, p);
+    in->GetPhysicalDeviceFeatures2(phys, &f.head);
+    if (f.storage.storageBuffer16BitAccess) p->features |= BG_FEATURE_STORAGE16;
+    if (f.float16.shaderFloat16) p->features |= BG_FEATURE_FLOAT16;
+    if (f.sizes.subgroupSizeControl && f.sizes.computeFullSubgroups) p->features |= BG_FEATURE_SUBGROUP_SIZE_CONTROL;
+    if (f.timeline.timelineSemaphore) p->features |= BG_FEATURE_TIMELINE_SEMAPHORE;
+    if (f.head.features.shaderInt64) p->features |= BG_FEATURE_INT64;
+
+    describeProperties(in, phys, p);
+
+    VkPhysicalDeviceMemoryProperties2 memory = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MEMORY_PROPERTIES_2};
+    in->GetPhysicalDeviceMemoryProperties2(phys, &memory);
+    p->memory = memory.memoryProperties;
+    p->familyCount = BG_MAX_FAMILIES;
+    in->GetPhysicalDeviceQueueFamilyProperties(phys, &p->familyCount, p->families);
+    return VK_SUCCESS;
+}
+
+void bgMemoryBudget(const bgInstance *in, VkPhysicalDevice phys, uint64_t *budget, uint64_t *usage) {
+    VkPhysicalDeviceMemoryBudgetPropertiesEXT b = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MEMORY_BUDGET_PROPERTIES_EXT};
+    VkPhysicalDeviceMemoryProperties2 m = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MEMORY_PROPERTIES_2,
+                                           .pNext = &b};
+    in->GetPhysicalDeviceMemoryProperties2(phys, &m);
+    memcpy(budget, b.heapBudget, sizeof b.heapBudget);
+    memcpy(usage, b.heapUsage, sizeof b.heapUsage);
+}
+
+static VkResult resolveDevice(PFN_vkGetDeviceProcAddr get, VkDevice handle, bgDevice **out) {
+    bgDevice *d = calloc(1, sizeof *d);
+    if (d == NULL) return VK_ERROR_OUT_OF_HOST_MEMORY;
+    VkBool32 ok = VK_TRUE;
+    d->handle = handle;
+#define X(name) ok &= (d->name = (PFN_vk##name)get(handle, "vk" #name)) != NULL;
+    BG_DEVICE_CALLS(X)
+#undef X
+    if (!ok) {
+        free(d);
+        return VK_ERROR_INCOMPATIBLE_DRIVER;
+    }
+    *out = d;
+    return VK_SUCCESS;
+}
+
+VkResult bgCreateDevice(const bgInstance *in, VkPhysicalDevice phys, const bgPhysical *p, uint32_t features,
+                        uint32_t familyCount, const uint32_t *families, const uint32_t *queues, bgDevice **out) {
+    const float priorities[BG_MAX_QUEUES] = {1, 1};
+    VkDeviceQueueCreateInfo infos[BG_MAX_QUEUES];
+    if (familyCount > BG_MAX_QUEUES) return VK_ERROR_TOO_MANY_OBJECTS;
+    for (uint32_t i = 0; i < familyCount; i++) {
+        if (queues[i] > BG_MAX_QUEUES) return VK_ERROR_TOO_MANY_OBJECTS;
+        infos[i] = (VkDeviceQueueCreateInfo){.sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO,
+                                             .queueFamilyIndex = families[i],
+                                             .queueCount = queues[i],
+                                             .pQueuePriorities = priorities};
+    }
+    featureChain f;
+    link(&f, p);
+    f.head.features.shaderInt64 = (features & BG_FEATURE_INT64) != 0;
+    f.storage.storageBuffer16BitAccess = (features & BG_FEATURE_STORAGE16) != 0;
+    f.float16.shaderFloat16 = (features & BG_FEATURE_FLOAT16) != 0;
+    f.sizes.subgroupSizeControl = f.sizes.computeFullSubgroups = (features & BG_FEATURE_SUBGROUP_SIZE_CONTROL) != 0;
+    f.timeline.timelineSemaphore = (features & BG_FEATURE_TIMELINE_SEMAPHORE) != 0;
+    const char *names[EXTENSIONS];
+    uint32_t count = 0;
+    for (int k = 0; k < EXTENSIONS; k++)
+        if (p->extensions & extensionNames[k].bit) names[count++] = extensionNames[k].name;
+    VkDeviceCreateInfo info = {.sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO,
+                               .pNext = &f.head,
+                               .queueCreateInfoCount = familyCount,
+                               .pQueueCreateInfos = infos,
+                               .enabledExtensionCount = count,
+                               .ppEnabledExtensionNames = names};
+    VkDevice handle = VK_NULL_HANDLE;
+    VkResult r = in->CreateDevice(phys, &info, NULL, &handle);
+    if (r != VK_SUCCESS) return r;
+    r = resolveDevice(in->GetDeviceProcAddr, handle, out);
+    if (r != VK_SUCCESS) {
+        PFN_vkDestroyDevice destroy = (PFN_vkDestroyDevice)in->GetDeviceProcAddr(handle, "vkDestroyDevice");
+        if (destroy != NULL) destroy(handle, NULL);
+    }
+    return r;
+}
+
+VkResult bgAdoptDevice(const bgInstance *in, VkDevice handle, bgDevice **out) {
+    return resolveDevice(in->GetDeviceProcAddr, handle, out);
+}
+
+void bgDestroyDevice(bgDevice *d, VkBool32 owned) {
+    if (owned) d->DestroyDevice(d->handle, NULL);
+    free(d);
+}

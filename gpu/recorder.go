@@ -1,0 +1,193 @@
+package gpu
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/bitgpu/bitgpu/shaders"
+)
+
+// Recorder collects work for the device. It belongs to one goroutine. After the first error the others are
+// ignored; End returns it. What is recorded runs as if in order: between two operations, of which the second
+// needs the first to be done, there is a barrier; others may overlap.
+type Recorder struct {
+	dev     *Device
+	ops     []operation
+	hazards hazards
+	all     []access
+	steps   []string
+	work    int // dispatches, copies and fills
+	err     error
+}
+
+type opKind uint8
+
+const (
+	opDispatch opKind = iota
+	opCopy            // ranges: dst, src
+	opFill            // ranges: dst
+	opStep
+	opCut
+)
+
+// operation is one thing recorded, barrier meaning that one stands before it.
+type operation struct {
+	kind     opKind
+	barrier  bool
+	pipeline *Pipeline
+	groups   [3]uint32
+	push     []byte
+	ranges   []Range
+	word     uint32
+}
+
+// NewRecorder makes a recorder. It holds nothing that needs to be released.
+func (d *Device) NewRecorder() *Recorder { return &Recorder{dev: d} }
+
+// fail keeps the first error.
+func (r *Recorder) fail(what string, err error) {
+	if r.err == nil {
+		r.err = fmt.Errorf("gpu: operation %d, %s: %w", r.work, what, err)
+	}
+}
+
+// add appends an operation and finds out whether it needs a barrier.
+func (r *Recorder) add(o operation, accesses ...access) {
+	o.barrier = r.hazards.add(accesses)
+	r.all = append(r.all, accesses...)
+	r.ops = append(r.ops, o)
+	r.work++
+}
+
+// Dispatch runs groups workgroups of a kernel. push is as long as the kernel's push constants, and copied;
+// bufs[i] is bound to binding i. A range starts at a multiple of Limits.MinStorageBufferOffsetAlignment; the kernel
+// sees its size rounded up to a multiple of 4 bytes.
+func (r *Recorder) Dispatch(p *Pipeline, groups [3]uint32, push []byte, bufs ...Range) {
+	if r.err != nil {
+		return
+	}
+	if err := r.checkDispatch(p, groups, push, bufs); err != nil {
+		what := "dispatch"
+		if p != nil {
+			what = p.kernel.Name
+		}
+		r.fail(what, err)
+		return
+	}
+	accesses := make([]access, len(bufs))
+	for i, b := range bufs {
+		accesses[i] = accessOf(b, p.kernel.Bindings[i]&shaders.Write != 0)
+	}
+	r.add(operation{
+		kind: opDispatch, pipeline: p, groups: groups,
+		push: append([]byte(nil), push...), ranges: append([]Range(nil), bufs...),
+	}, accesses...)
+}
+
+func (r *Recorder) checkDispatch(p *Pipeline, groups [3]uint32, push []byte, bufs []Range) error {
+	if p == nil || p.dev != r.dev {
+		return errors.New("the pipeline is missing or another device's")
+	}
+	k, limits := p.kernel, r.dev.info.Limits
+	if len(push) != k.Push {
+		return fmt.Errorf("%d bytes of push constants, want %d", len(push), k.Push)
+	}
+	if len(bufs) != len(k.Bindings) {
+		return fmt.Errorf("%d buffers, want %d", len(bufs), len(k.Bindings))
+	}
+	for i, g := range groups {
+		if g == 0 || g > limits.MaxWorkGroupCount[i] {
+			return fmt.Errorf("%v workgroups, each number must be from 1 to %v", groups, limits.MaxWorkGroupCount)
+		}
+	}
+	for i, b := range bufs {
+		if err := b.check(r.dev); err != nil {
+			return fmt.Errorf("binding %d: %w", i, err)
+		}
+		if align := limits.MinStorageBufferOffsetAlignment; b.Offset%align != 0 {
+			return fmt.Errorf("binding %d: offset %d is not a multiple of %d", i, b.Offset, align)
+		}
+		if b.Size > limits.MaxStorageBufferRange {
+			return fmt.Errorf("binding %d: %s, the device binds at most %s", i, mib(b.Size), mib(limits.MaxStorageBufferRange))
+		}
+	}
+	return nil
+}
+
+// Copy copies src to dst, which has the same size and does not overlap it.
+func (r *Recorder) Copy(dst, src Range) {
+	if r.err != nil {
+		return
+	}
+	if err := errors.Join(dst.check(r.dev), src.check(r.dev)); err != nil {
+		r.fail("copy", err)
+		return
+	}
+	from, to := accessOf(src, false), accessOf(dst, true)
+	switch {
+	case dst.Size != src.Size:
+		r.fail("copy", fmt.Errorf("%d bytes to %d bytes", src.Size, dst.Size))
+	case from.conflicts(to):
+		r.fail("copy", errors.New("source and destination overlap"))
+	default:
+		r.add(operation{kind: opCopy, ranges: []Range{dst, src}}, from, to)
+	}
+}
+
+// Fill repeats a word, in the device's byte order, over dst, whose offset and size are multiples of 4.
+func (r *Recorder) Fill(dst Range, word uint32) {
+	if r.err != nil {
+		return
+	}
+	switch err := dst.check(r.dev); {
+	case err != nil:
+		r.fail("fill", err)
+	case dst.Offset%4 != 0 || dst.Size%4 != 0:
+		r.fail("fill", fmt.Errorf("bytes [%d, +%d): offset and size must be multiples of 4", dst.Offset, dst.Size))
+	default:
+		r.add(operation{kind: opFill, ranges: []Range{dst}, word: word}, accessOf(dst, true))
+	}
+}
+
+// Step begins the step called name, which lasts to the next Step or the end, for Commands.Times. Steps are
+// measured without barriers of their own: work that overlaps counts for the step in which it ends.
+func (r *Recorder) Step(name string) {
+	r.steps = append(r.steps, name)
+	r.ops = append(r.ops, operation{kind: opStep})
+}
+
+// Cut has what follows go to the device in a further submission, so that none takes so long that a watchdog
+// takes the device for hung. The order stays.
+func (r *Recorder) Cut() {
+	r.ops = append(r.ops, operation{kind: opCut})
+	r.hazards.reset()
+}
+
+// End makes commands of what was recorded. The recorder cannot be used any more.
+func (r *Recorder) End() (*Commands, error) {
+	if r.err == nil {
+		r.err = errors.New("gpu: the recorder has ended")
+	} else {
+		return nil, r.err
+	}
+	d := r.dev
+	if err := d.use(); err != nil {
+		return nil, err
+	}
+	defer d.life.RUnlock()
+	c := newCommands(r)
+	d.mu.Lock()
+	d.commands[c] = struct{}{}
+	d.mu.Unlock()
+	for l := range d.lanes {
+		if err := c.encode(l); err != nil {
+			c.Release()
+			return nil, fmt.Errorf("gpu: recording: %w", d.noted(err))
+		}
+	}
+	if err := d.messages(); err != nil {
+		c.Release()
+		return nil, err
+	}
+	return c, nil
+}

@@ -1,0 +1,249 @@
+// This file owns the way from the bytes of a picture file to an Image:
+// recognition by content, the limits that hold before anything large is
+// allocated, and the form of every error. Each format's decoding is in a file
+// of its own or in a package of the Go project.
+
+package loader
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"image"
+	"image/png"
+	"io"
+	"io/fs"
+	"os"
+
+	"golang.org/x/image/bmp"
+)
+
+// Errors of the decoders that a caller may act on.
+var (
+	// ErrImageFormat: the bytes start like no format that Decode knows.
+	ErrImageFormat = errors.New("not a PNG, JPEG, GIF, BMP, WebP or TIFF image")
+	// ErrImageTooLarge: the picture or its file is over DecodeLimits.
+	ErrImageTooLarge = errors.New("image too large")
+)
+
+// The limits that a zero DecodeLimits stands for.
+const (
+	// DefaultMaxPixels is the count at which Pillow, too, refuses a picture
+	// as a decompression bomb.
+	DefaultMaxPixels = 178_956_970
+	// DefaultMaxBytes is the size of an encoded file.
+	DefaultMaxBytes = 1 << 30
+)
+
+// DecodeLimits bounds the memory of a decode. MaxPixels is checked against
+// the size that the file's header claims, before any pixel is allocated;
+// a decode then holds at most 32 bytes for each of those pixels (progressive
+// CMYK JPEG; most files need 7 to 11) and the file's own bytes. Zero fields mean
+// the defaults.
+type DecodeLimits struct {
+	MaxPixels int64 // width*height
+	MaxBytes  int64 // of the encoded file
+}
+
+func (l DecodeLimits) maxBytes() int64 {
+	if l.MaxBytes > 0 {
+		return l.MaxBytes
+	}
+	return DefaultMaxBytes
+}
+
+// check accepts a picture's size as its header gives it.
+func (l DecodeLimits) check(width, height int) error {
+	limit := l.MaxPixels
+	if limit <= 0 {
+		limit = DefaultMaxPixels
+	}
+	if width <= 0 || height <= 0 {
+		return fmt.Errorf("empty image: %d x %d pixels", width, height)
+	}
+	if int64(width) > limit/int64(height) {
+		return fmt.Errorf("%w: %d x %d pixels, limit %d", ErrImageTooLarge, width, height, limit)
+	}
+	return nil
+}
+
+// imageFormat is a file format: its name, the prefix that identifies it ('?'
+// matches any byte) and its decoder, which gets the whole file.
+type imageFormat struct {
+	name, magic string
+	decode      func(data []byte, limits DecodeLimits) (*Image, error)
+}
+
+// magicLen is enough of a file to recognize its format.
+const magicLen = 12
+
+func imageFormats() [8]imageFormat {
+	return [...]imageFormat{
+		{"PNG", "\x89PNG\r\n\x1a\n", decodeWith(png.DecodeConfig, png.Decode)},
+		{"JPEG", "\xff\xd8\xff", decodeJPEG},
+		{"GIF", "GIF87a", decodeGIF},
+		{"GIF", "GIF89a", decodeGIF},
+		{"BMP", "BM????\x00\x00\x00\x00", decodeWith(bmp.DecodeConfig, bmp.Decode)},
+		{"WebP", "RIFF????WEBP", decodeWebP},
+		{"TIFF", "II*\x00", decodeTIFF},
+		{"TIFF", "MM\x00*", decodeTIFF},
+	}
+}
+
+// sniff finds the format whose magic head starts with.
+func sniff(head []byte) (imageFormat, error) {
+	if len(head) == 0 {
+		return imageFormat{}, fmt.Errorf("%w: empty file", ErrImageFormat)
+	}
+	for _, f := range imageFormats() {
+		if hasMagic(head, f.magic) {
+			return f, nil
+		}
+	}
+	return imageFormat{}, ErrImageFormat
+}
+
+func hasMagic(head []byte, magic string) bool {
+	if len(head) < len(magic) {
+		return false
+	}
+	for i := range len(magic) {
+		if magic[i] != '?' && magic[i] != head[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// decodeWith makes a decoder of one that follows the image package's form.
+func decodeWith(config func(io.Reader) (image.Config, error), decode func(io.Reader) (image.Image, error)) func([]byte, DecodeLimits) (*Image, error) {
+	return func(data []byte, limits DecodeLimits) (*Image, error) {
+		c, err := config(bytes.NewReader(data))
+		if err != nil {
+			return nil, err
+		}
+		if err := limits.check(c.Width, c.Height); err != nil {
+			return nil, err
+		}
+		m, err := decode(bytes.NewReader(data))
+		if err != nil {
+			return nil, err
+		}
+		return FromGoImage(m), nil
+	}
+}
+
+// DecodeBytes decodes a whole PNG, JPEG, GIF, BMP, WebP or TIFF file, told
+// apart by content, to what Pillow's Image.open(f).convert("RGB") gives: the
+// first frame of an animation, no alpha, no colour management, EXIF
+// orientation ignored (TIFF's own Orientation tag is applied, as Pillow
+// does). The result equals Pillow's to the byte but for JPEG, where the
+// inverse DCT may round differently (at most 3 levels), and for 16-bit grey
+// (see FromGoImage). Safe for concurrent use.
+func DecodeBytes(data []byte, limits DecodeLimits) (*Image, error) {
+	format, err := sniff(data)
+	if err == nil && int64(len(data)) > limits.maxBytes() {
+		err = fmt.Errorf("%w: file of %d bytes, limit %d", ErrImageTooLarge, len(data), limits.maxBytes())
+	}
+	var m *Image
+	if err == nil {
+		m, err = format.run(data, limits)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("loader: image: %w", err)
+	}
+	return m, nil
+}
+
+// Decode is DecodeBytes of what r holds up to its end. It reads no more than
+// a few bytes of something that is not an image.
+func Decode(r io.Reader, limits DecodeLimits) (*Image, error) {
+	m, err := decode(r, 0, limits)
+	if err != nil {
+		return nil, fmt.Errorf("loader: image: %w", err)
+	}
+	return m, nil
+}
+
+// DecodeFile is DecodeBytes of a file; its errors name the file.
+func DecodeFile(path string, limits DecodeLimits) (*Image, error) {
+	m, err := decodeFile(path, limits)
+	if err != nil {
+		if pe := (*fs.PathError)(nil); errors.As(err, &pe) {
+			err = pe.Err
+		}
+		return nil, fmt.Errorf("loader: %s: %w", path, err)
+	}
+	return m, nil
+}
+
+func decodeFile(path string, limits DecodeLimits) (*Image, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if info.IsDir() {
+		return nil, errors.New("is a directory")
+	}
+	return decode(f, info.Size(), limits)
+}
+
+// decode reads and decodes r, of which size bytes are expected (0: unknown).
+func decode(r io.Reader, size int64, limits DecodeLimits) (*Image, error) {
+	head := make([]byte, magicLen)
+	n, err := io.ReadFull(r, head)
+	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
+		return nil, err
+	}
+	format, err := sniff(head[:n])
+	if err != nil {
+		return nil, err
+	}
+	data, err := readAll(r, head[:n], size, limits.maxBytes())
+	if err != nil {
+		return nil, err
+	}
+	return format.run(data, limits)
+}
+
+// readAll returns head and the rest of r: at most limit bytes.
+func readAll(r io.Reader, head []byte, size, limit int64) ([]byte, error) {
+	if size > limit {
+		return nil, fmt.Errorf("%w: file of %d bytes, limit %d", ErrImageTooLarge, size, limit)
+	}
+	var buf bytes.Buffer
+	buf.Grow(int(max(size, int64(len(head)))) + bytes.MinRead)
+	buf.Write(head)
+	n, err := buf.ReadFrom(io.LimitReader(r, limit-int64(len(head))+1))
+	if err != nil {
+		return nil, err
+	}
+	if n+int64(len(head)) > limit {
+		return nil, fmt.Errorf("%w: file of more than %d bytes", ErrImageTooLarge, limit)
+	}
+	return buf.Bytes(), nil
+}
+
+// run decodes a whole file. It turns a panic into an error: the decoders are
+// other people's code, fed with files of unknown origin, and one that indexes
+// out of range on some malformed file must cost that file, not the program.
+func (f imageFormat) run(data []byte, limits DecodeLimits) (m *Image, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			m, err = nil, fmt.Errorf("%s: malformed file: decoder failed: %v", f.name, p)
+		}
+	}()
+	m, err = f.decode(data, limits)
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		err = fmt.Errorf("truncated file: %w", io.ErrUnexpectedEOF)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", f.name, err)
+	}
+	return m, nil
+}

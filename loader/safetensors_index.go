@@ -1,0 +1,141 @@
+package loader
+
+// This file owns sharded checkpoints: a model.safetensors.index.json whose
+// "weight_map" says which file beside it holds which tensor (the convention of
+// the Hugging Face Hub).
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"sort"
+)
+
+// sharded is a Checkpoint over several files. It is immutable after opening;
+// the shards do their own locking.
+type sharded struct {
+	path    string
+	tensors []TensorInfo
+	shards  []*safetensors
+	holder  map[string]*safetensors // tensor name -> the shard that has it
+	meta    map[string]string
+}
+
+func openSharded(path string) (Checkpoint, error) {
+	weightMap, err := readIndex(path)
+	if err != nil {
+		return nil, err
+	}
+	c := &sharded{path: path, holder: make(map[string]*safetensors, len(weightMap))}
+	if err := c.open(weightMap); err != nil {
+		return nil, errors.Join(err, c.Close())
+	}
+	return c, nil
+}
+
+// readIndex returns the weight_map of an index file.
+func readIndex(path string) (map[string]string, error) {
+	data, err := readFileLimited(path, maxHeader)
+	if err != nil {
+		return nil, err
+	}
+	var index struct {
+		WeightMap map[string]string `json:"weight_map"`
+	}
+	if err := json.Unmarshal(data, &index); err != nil {
+		return nil, fmt.Errorf("loader: %s: %w: %w", path, err, ErrCorrupt)
+	}
+	if len(index.WeightMap) == 0 {
+		return nil, fmt.Errorf("loader: %s: no weight_map: %w", path, ErrCorrupt)
+	}
+	return index.WeightMap, nil
+}
+
+// open opens every shard that the map names and makes sure that map and
+// shards agree, tensor by tensor. Shards opened before an error are kept for
+// Close.
+func (c *sharded) open(weightMap map[string]string) error {
+	files := map[string]bool{}
+	for _, file := range weightMap {
+		files[file] = true
+	}
+	for _, file := range sortedKeys(files) {
+		if !filepath.IsLocal(file) {
+			return fmt.Errorf("loader: %s: shard %q is not beside the index: %w", c.path, file, ErrCorrupt)
+		}
+		s, err := openSafetensors(filepath.Join(filepath.Dir(c.path), file))
+		if err != nil {
+			return err
+		}
+		c.shards = append(c.shards, s)
+		for _, t := range s.tensors {
+			if weightMap[t.Name] != file {
+				return fmt.Errorf("loader: %s: tensor %q is in shard %q, but the index has it in %q: %w",
+					c.path, t.Name, file, weightMap[t.Name], ErrCorrupt)
+			}
+			c.holder[t.Name] = s
+			c.tensors = append(c.tensors, t)
+		}
+		for k, v := range s.meta {
+			if c.meta == nil {
+				c.meta = map[string]string{}
+			}
+			c.meta[k] = v
+		}
+	}
+	for _, name := range sortedKeys(weightMap) {
+		if c.holder[name] == nil {
+			return fmt.Errorf("loader: %s: tensor %q is not in shard %q: %w", c.path, name, weightMap[name], ErrCorrupt)
+		}
+	}
+	sort.Slice(c.tensors, func(i, j int) bool { return c.tensors[i].Name < c.tensors[j].Name })
+	return nil
+}
+
+func (c *sharded) Tensors() []TensorInfo       { return c.tensors }
+func (c *sharded) Metadata() map[string]string { return c.meta }
+
+func (c *sharded) ReadTensor(name string, p []byte, off int64) error {
+	s := c.holder[name]
+	if s == nil {
+		return fmt.Errorf("loader: %s: no tensor %q", c.path, name)
+	}
+	return s.ReadTensor(name, p, off)
+}
+
+func (c *sharded) Close() error {
+	errs := make([]error, len(c.shards))
+	for i, s := range c.shards {
+		errs[i] = s.Close()
+	}
+	return errors.Join(errs...)
+}
+
+// readFileLimited reads a whole file of at most limit bytes.
+func readFileLimited(path string, limit int64) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("loader: %w", err)
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, limit+1))
+	if err != nil {
+		return nil, fmt.Errorf("loader: %s: %w", path, err)
+	}
+	if int64(len(data)) > limit {
+		return nil, fmt.Errorf("loader: %s: larger than %d bytes", path, limit)
+	}
+	return data, nil
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	sort.Strings(keys)
+	return keys
+}

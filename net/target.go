@@ -1,0 +1,50 @@
+package net
+
+import (
+	"errors"
+
+	"github.com/bitgpu/bitgpu/gpu"
+	"github.com/bitgpu/bitgpu/shaders"
+)
+
+// ErrTooLarge says that a batch does not fit a limit of the device. A smaller one may.
+var ErrTooLarge = errors.New("net: too large for this device")
+
+// Target is what a Plan needs to know of a device: plain data, so that plans can be made and tested
+// without one.
+type Target struct {
+	Storage   shaders.Storage
+	MaxRange  int64     // bytes that one binding may span
+	MaxGroups [3]uint32 // workgroups of a dispatch in each dimension
+	Align     int64     // offsets of bindings are multiples of it
+	Lane      bool      // subgroups of 8 with broadcast, and 64-bit integers: conv_lane runs
+	CutFLOPs  int64     // most floating-point operations of one submission
+}
+
+// Work of one submission. Watchdogs kill after about two seconds; half a second on the slowest
+// device of a kind leaves room: 20 GFLOP/s for CPUs, 200 for integrated and 1,000 for discrete GPUs.
+const (
+	cutCPU        = 10e9
+	cutIntegrated = 100e9
+	cutDiscrete   = 500e9
+)
+
+// NewTarget describes a device for plans with the given storage type.
+func NewTarget(info gpu.Info, storage shaders.Storage) Target {
+	t := Target{
+		Storage:   storage,
+		MaxRange:  info.Limits.MaxStorageBufferRange,
+		MaxGroups: info.Limits.MaxWorkGroupCount,
+		Align:     max(info.Limits.MinStorageBufferOffsetAlignment, 256),
+		CutFLOPs:  cutIntegrated,
+	}
+	switch info.Type {
+	case gpu.CPU:
+		t.CutFLOPs = cutCPU
+		// On a GPU conv_tile shares loads through shared memory; a CPU has none to share through.
+		t.Lane = info.SubgroupBallot && info.Int64 && info.MinSubgroupSize <= 8 && info.MaxSubgroupSize >= 8
+	case gpu.Discrete:
+		t.CutFLOPs = cutDiscrete
+	}
+	return t
+}

@@ -1,0 +1,79 @@
+// How activations and packed weights lie in memory, and the conversions to and from registers.
+//
+// Activations are NCHW8c: [N][ceil(C/8)][H][W][8], eight consecutive channels of a pixel in one
+// block. Channels past C are zero. A block is 16 bytes of binary16 (F16) or 32 bytes of binary32.
+// Arithmetic is always binary32. Packing to binary16 rounds to nearest even and saturates at the
+// largest finite value, on every driver: packHalf2x16 alone may truncate.
+#ifndef BLOCK_GLSL
+#define BLOCK_GLSL
+
+#if F16
+struct Block {
+  uvec4 q;
+};
+
+#ifdef HALVES
+// Half is half a block, four consecutive channels, in 64-bit words: CPU drivers load lane by lane,
+// so that one wide word is cheaper than two.
+struct Half {
+  uint64_t q;
+};
+
+void unpack(Half h, out float v[4]) {
+  uvec2 q = unpackUint2x32(h.q);
+  vec2 p0 = unpackHalf2x16(q.x), p1 = unpackHalf2x16(q.y);
+  v[0] = p0.x, v[1] = p0.y, v[2] = p1.x, v[3] = p1.y;
+}
+#endif
+
+void unpack(Block b, out float v[8]) {
+  vec2 p0 = unpackHalf2x16(b.q.x), p1 = unpackHalf2x16(b.q.y);
+  vec2 p2 = unpackHalf2x16(b.q.z), p3 = unpackHalf2x16(b.q.w);
+  v[0] = p0.x, v[1] = p0.y, v[2] = p1.x, v[3] = p1.y;
+  v[4] = p2.x, v[5] = p2.y, v[6] = p3.x, v[7] = p3.y;
+}
+
+// Rounds x to the nearest binary16 value, ties to even, and leaves it in binary32. Below 2^-14,
+// where binary16 is subnormal, the spacing is 2^-24: adding and subtracting 0.75 rounds to it.
+float roundHalf(float x) {
+  x = clamp(x, -65504.0, 65504.0);
+  uint u = floatBitsToUint(x);
+  float normal = uintBitsToFloat((u + 0xfffu + ((u >> 13) & 1u)) & 0xffffe000u);
+  precise float shifted = x + 0.75;
+  precise float subnormal = shifted - 0.75;
+  return abs(x) < 6.103515625e-5 ? subnormal : normal;
+}
+
+uint packPair(float a, float b) { return packHalf2x16(vec2(roundHalf(a), roundHalf(b))); }
+
+Block pack(float v[8]) {
+  return Block(uvec4(packPair(v[0], v[1]), packPair(v[2], v[3]), packPair(v[4], v[5]),
+                     packPair(v[6], v[7])));
+}
+#else
+struct Block {
+  vec4 lo, hi;
+};
+
+#ifdef HALVES
+struct Half {
+  uint64_t lo, hi;
+};
+
+void unpack(Half h, out float v[4]) {
+  vec2 lo = uintBitsToFloat(unpackUint2x32(h.lo)), hi = uintBitsToFloat(unpackUint2x32(h.hi));
+  v[0] = lo.x, v[1] = lo.y, v[2] = hi.x, v[3] = hi.y;
+}
+#endif
+
+void unpack(Block b, out float v[8]) {
+  v[0] = b.lo.x, v[1] = b.lo.y, v[2] = b.lo.z, v[3] = b.lo.w;
+  v[4] = b.hi.x, v[5] = b.hi.y, v[6] = b.hi.z, v[7] = b.hi.w;
+}
+
+Block pack(float v[8]) {
+  return Block(vec4(v[0], v[1], v[2], v[3]), vec4(v[4], v[5], v[6], v[7]));
+}
+#endif
+
+#endif

@@ -1,0 +1,43 @@
+// What every member of the convolution family shares: the interface. A member computes
+//
+//   y[n][o][oy][ox] = residual + sum over ky, kx, c of
+//                     w[o][c][ky][kx] * f(x[n][c][oy*SH - PH + ky][ox*SW - PW + kx])
+//
+// where f is GroupNorm and ReLU, max(x * scale + shift, 0), if NORM is set and the identity if not,
+// and is zero outside the picture. Sums are binary32 whatever the storage is.
+//
+//   binding 0  x: Block [N][inBlocks][H][W]
+//   binding 1  w: Block [outBlocks][KH*KW][inBlocks][8]   from pack_weights
+//   binding 2  norm: vec2 [N][inBlocks*8]                 (scale, shift); not read unless NORM
+//   binding 3  residual: as y; not read unless RESIDUAL
+//   binding 4  y: Block [N][planes][OH][OW]
+//
+// OPERAND is the unit in which a member loads x and w, Block or Half.
+//
+// A dispatch makes the output blocks [first, first + outBlocks) of the planes of y; w starts at
+// block first, so that weights beyond a device's binding limit are bound in parts.
+#ifndef CONV_GLSL
+#define CONV_GLSL
+#extension GL_EXT_control_flow_attributes : enable
+#include "block.glsl"
+
+layout(local_size_x_id = 0) in;
+layout(constant_id = 1) const int KH = 1;
+layout(constant_id = 2) const int KW = 1;
+layout(constant_id = 3) const int SH = 1;
+layout(constant_id = 4) const int SW = 1;
+layout(constant_id = 5) const int PH = 0;
+layout(constant_id = 6) const int PW = 0;
+layout(constant_id = 7) const bool NORM = false;
+layout(constant_id = 8) const bool RESIDUAL = false;
+
+layout(std430, binding = 0) readonly buffer X { OPERAND x[]; };
+layout(std430, binding = 1) readonly buffer W { OPERAND w[]; };
+layout(std430, binding = 2) readonly buffer Norm { vec2 norm[]; };
+layout(std430, binding = 3) readonly buffer Residual { Block residual[]; };
+layout(std430, binding = 4) writeonly buffer Y { Block y[]; };
+layout(push_constant) uniform Push {
+  int height, width, outHeight, outWidth, inBlocks, outBlocks, first, planes;
+};
+
+#endif

@@ -1,0 +1,95 @@
+// Package glsl compiles the kernels of package shaders with glslangValidator and tells whether the
+// SPIR-V that is committed still belongs to its sources.
+package glsl
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"github.com/bitgpu/bitgpu/shaders"
+)
+
+// Compiler is the name of the program that is run; Debian has it in glslang-tools.
+const Compiler = "glslangValidator"
+
+var include = regexp.MustCompile(`(?m)^#include "([^"]+)"`)
+
+// SourceHash returns the SHA-256 of all that decides a kernel's SPIR-V but the compiler: its GLSL
+// file in dir, the files that it includes, and its definitions.
+func SourceHash(dir string, k *shaders.Kernel) (string, error) {
+	h := sha256.New()
+	if err := hashFile(h, dir, k.Source, map[string]bool{}); err != nil {
+		return "", fmt.Errorf("glsl: kernel %q: %w", k.Name, err)
+	}
+	fmt.Fprintf(h, "%q", k.Defines)
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+func hashFile(w io.Writer, dir, name string, seen map[string]bool) error {
+	if seen[name] {
+		return nil
+	}
+	seen[name] = true
+	text, err := os.ReadFile(filepath.Join(dir, name))
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(w, "%s %d\n%s", name, len(text), text)
+	for _, m := range include.FindAllStringSubmatch(string(text), -1) {
+		if err := hashFile(w, dir, m[1], seen); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Version returns the compiler's own version line, or an error if it cannot be run.
+func Version() (string, error) {
+	out, err := exec.Command(Compiler, "--version").Output()
+	if err != nil {
+		return "", fmt.Errorf("glsl: %s: %w (Debian: apt-get install glslang-tools)", Compiler, err)
+	}
+	line, _, _ := strings.Cut(string(out), "\n")
+	return strings.TrimSpace(line), nil
+}
+
+// Compile returns the SPIR-V of a kernel whose sources are in dir.
+func Compile(dir string, k *shaders.Kernel) ([]byte, error) {
+	out, err := os.CreateTemp("", "*.spv")
+	if err != nil {
+		return nil, fmt.Errorf("glsl: kernel %q: %w", k.Name, err)
+	}
+	out.Close()
+	defer os.Remove(out.Name())
+	args := []string{"-V", "--quiet", "--target-env", "vulkan1.1", "-I" + dir, "-o", out.Name()}
+	for _, d := range k.Defines {
+		args = append(args, "-D"+d)
+	}
+	cmd := exec.Command(Compiler, append(args, filepath.Join(dir, k.Source))...)
+	if msg, err := cmd.CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("glsl: kernel %q: %w\n%s", k.Name, err, msg)
+	}
+	return os.ReadFile(out.Name())
+}
+
+// Manifest is the text of spv/MANIFEST: the compiler's version, then a line for each kernel with
+// the hash of its sources.
+func Manifest(dir, version string) (string, error) {
+	var b strings.Builder
+	fmt.Fprintln(&b, version)
+	for _, k := range shaders.All() {
+		hash, err := SourceHash(dir, k)
+		if err != nil {
+			return "", err
+		}
+		fmt.Fprintln(&b, hash, k.Name)
+	}
+	return b.String(), nil
+}

@@ -1,0 +1,63 @@
+// Package shaders holds the compute kernels: their GLSL sources, the SPIR-V compiled from them
+// (committed and embedded) and a registry that tells a host how to bind and launch each one.
+//
+// A kernel, its GLSL file and the plan step that uses it share one name. The registry is the only
+// place that knows how a kernel is called; package gpu turns an entry into a pipeline, package net
+// chooses entries. Rebuild the SPIR-V with `make shaders`.
+package shaders
+
+import (
+	"embed"
+	"encoding/binary"
+	"fmt"
+)
+
+//go:embed spv/*.spv
+var spirv embed.FS
+
+// Access says what a kernel does with a storage buffer that is bound to it.
+type Access uint8
+
+const (
+	Read Access = 1 << iota
+	Write
+	ReadWrite = Read | Write
+)
+
+// Kernel describes one compute kernel. Every kernel binds storage buffers only, all in descriptor
+// set 0, binding i being Bindings[i]. Its entry point is main. Specialization constants are 32 bits
+// wide and numbered from 0; constant 0 is always local_size_x, and local_size_y = local_size_z = 1.
+type Kernel struct {
+	Name        string   // also the name of the file spv/NAME.spv
+	Source      string   // GLSL entry file in this folder
+	Defines     []string // NAME=VALUE preprocessor definitions of this variant
+	Bindings    []Access
+	Push        int    // bytes of push constants, at most 128
+	Spec        []Spec // specialization constants, constant_id = index
+	OneSubgroup bool   // the workgroup must be exactly one subgroup of local_size_x invocations
+	Ballot      bool   // uses subgroup broadcast (GL_KHR_shader_subgroup_ballot)
+	Int64       bool   // uses 64-bit integers (the feature shaderInt64)
+	SPIRV       []byte // the code of a kernel that is not of this folder; nil for the file spv/NAME.spv
+}
+
+// Spec is a specialization constant of a kernel with its default value.
+type Spec struct {
+	Name    string
+	Default uint32
+}
+
+// Code returns the kernel's SPIR-V words.
+func (k *Kernel) Code() ([]uint32, error) {
+	b := k.SPIRV
+	if b == nil {
+		var err error
+		if b, err = spirv.ReadFile("spv/" + k.Name + ".spv"); err != nil {
+			return nil, fmt.Errorf("shaders: kernel %q: %w", k.Name, err)
+		}
+	}
+	words := make([]uint32, len(b)/4)
+	for i := range words {
+		words[i] = binary.LittleEndian.Uint32(b[4*i:])
+	}
+	return words, nil
+}

@@ -1,0 +1,190 @@
+package bitgpu
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/bitgpu/bitgpu/loader"
+	"github.com/bitgpu/bitgpu/loader/demo"
+	"github.com/bitgpu/bitgpu/net"
+)
+
+// source is a checkpoint with all that is known of its model. It is the net.Source of the weights.
+type source struct {
+	checkpoint loader.Checkpoint
+	tensors    map[string]loader.TensorInfo
+	info       Info
+}
+
+// find opens the weights that a name stands for.
+func find(name, weights string) (*source, error) {
+	switch {
+	case weights == RandomGolden:
+		return generated(name)
+	case weights != "":
+		return nil, fmt.Errorf("weights %q, want %q or nothing", weights, RandomGolden)
+	case name == Demo:
+		c, err := demo.Checkpoint()
+		if err != nil {
+			return nil, err
+		}
+		config, err := demo.Config()
+		if err != nil {
+			return nil, err
+		}
+		return describe(name, c, config)
+	}
+	path, err := locate(name)
+	if err != nil {
+		return nil, err
+	}
+	var config *loader.Config
+	if file, ok := loader.ConfigFor(path); ok {
+		if config, err = loader.ReadConfig(file); err != nil {
+			return nil, err
+		}
+	}
+	c, err := loader.OpenSafetensors(path)
+	if err != nil {
+		return nil, err
+	}
+	s, err := describe(name, c, config)
+	if err != nil {
+		c.Close()
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return s, nil
+}
+
+// locate finds the checkpoint file of a path or a model's name.
+func locate(name string) (string, error) {
+	stat, err := os.Stat(name)
+	switch {
+	case err == nil && stat.IsDir():
+		if path, ok := loader.CheckpointIn(name); ok {
+			return path, nil
+		}
+		return "", fmt.Errorf("%w: no model.safetensors in the directory %s", ErrNoModel, name)
+	case err == nil:
+		return name, nil
+	}
+	path, tried := loader.Find(name)
+	if path != "" {
+		return path, nil
+	}
+	if _, known := net.FindVariant(name); !known && (len(tried) == 0 || strings.ContainsRune(name, filepath.Separator)) {
+		return "", fmt.Errorf("%w: no file or directory %s", ErrNoModel, name)
+	}
+	return "", fmt.Errorf("%w: no weights of %s on this machine; looked for\n  %s\nThe model %q is part of the program and needs no weights",
+		ErrNoModel, name, strings.Join(tried, "\n  "), Demo)
+}
+
+// generated makes the golden weights of a published architecture.
+func generated(name string) (*source, error) {
+	v, ok := net.FindVariant(name)
+	if !ok {
+		return nil, fmt.Errorf("%w: weights %s need the name of a published model, not %s; there are\n  %s",
+			ErrNoModel, RandomGolden, name, strings.Join(net.VariantNames(), "\n  "))
+	}
+	return describe(v.Name, loader.Generated(tensorInfos(v.Config)), nil)
+}
+
+func tensorInfos(c net.Config) []loader.TensorInfo {
+	var infos []loader.TensorInfo
+	for _, p := range c.Params() {
+		infos = append(infos, loader.TensorInfo{Name: p.Name, Shape: p.Shape})
+	}
+	return infos
+}
+
+// describe reads a model's shape off its tensors and checks all of them, and takes the
+// preprocessing from config, or from the registry if the name is known there.
+func describe(name string, c loader.Checkpoint, config *loader.Config) (*source, error) {
+	s := &source{checkpoint: loader.Finite(c), tensors: map[string]loader.TensorInfo{}}
+	shapes := map[string][]int{}
+	for _, t := range c.Tensors() {
+		s.tensors[t.Name] = t
+		shapes[t.Name] = t.Shape
+	}
+	groups := 0
+	if config != nil {
+		groups = config.ModelArgs.NumGroups
+	}
+	shape, err := net.Infer(shapes, groups)
+	if err != nil {
+		return nil, err
+	}
+	if err := loader.CheckTensors(c.Tensors(), tensorInfos(shape)); err != nil {
+		return nil, err
+	}
+	s.info = Info{Name: name, Config: shape, Labels: loader.Labels(config, shape.Classes)}
+	for _, p := range c.Tensors() {
+		s.info.Parameters += int64(p.Len())
+	}
+	s.info.Preprocess, err = preprocess(name, config)
+	return s, err
+}
+
+// preprocess takes a model's preprocessing from its config, from the registry, or, for an unknown
+// model without a config, from what timm assumes.
+func preprocess(name string, config *loader.Config) (loader.Preprocess, error) {
+	p := loader.Preprocess{
+		Size: 224, CropPct: 0.875, Interpolation: loader.Bicubic,
+		Mean: [3]float32{0.5, 0.5, 0.5}, Std: [3]float32{0.5, 0.5, 0.5},
+	}
+	v, known := net.FindVariant(strings.TrimSuffix(filepath.Base(name), ".safetensors"))
+	filter := p.Interpolation.String()
+	switch {
+	case config != nil:
+		pre := config.Pretrained
+		if pre.TestInputSize[1] != pre.TestInputSize[2] {
+			return p, fmt.Errorf("config: test input %v, want a square", pre.TestInputSize)
+		}
+		p.Size, p.CropPct, filter = pre.TestInputSize[1], pre.CropPct, pre.Interpolation
+		for i := range p.Mean {
+			p.Mean[i], p.Std[i] = float32(pre.Mean[i]), float32(pre.Std[i])
+		}
+	case known:
+		p.Size, p.CropPct, filter = v.Size, v.CropPct, v.Interpolation
+	}
+	var err error
+	if p.Interpolation, err = loader.ParseInterpolation(filter); err != nil {
+		return p, fmt.Errorf("config: %w", err)
+	}
+	return p, p.Validate()
+}
+
+// DType implements net.Source.
+func (s *source) DType(name string) (net.DType, error) {
+	switch t, ok := s.tensors[name]; {
+	case !ok:
+		return 0, fmt.Errorf("tensor %q is missing", name)
+	case t.DType == loader.F16:
+		return net.F16, nil
+	case t.DType == loader.BF16:
+		return net.BF16, nil
+	}
+	return net.F32, nil // loader.CheckTensors has let nothing else pass
+}
+
+// ReadTensor implements net.Source.
+func (s *source) ReadTensor(name string, p []byte, off int64) error {
+	return s.checkpoint.ReadTensor(name, p, off)
+}
+
+// cacheDir resolves Options.CacheDir. Without a home there is no cache.
+func cacheDir(dir string) (string, error) {
+	switch dir {
+	case "none":
+		return "", nil
+	case "":
+		base, err := os.UserCacheDir()
+		if err != nil {
+			return "", nil
+		}
+		return filepath.Join(base, "bitgpu"), nil
+	}
+	return filepath.Abs(dir)
+}
