@@ -56,6 +56,17 @@ func ParsePrecision(s string) (Precision, error) {
 	return 0, fmt.Errorf("bitgpu: precision %q, want auto, fp32 or fp16", s)
 }
 
+// String is the inverse of ParsePrecision.
+func (p Precision) String() string {
+	switch p {
+	case FP32:
+		return "fp32"
+	case FP16:
+		return "fp16"
+	}
+	return "auto"
+}
+
 func (p Precision) storage() shaders.Storage {
 	if p == FP32 {
 		return shaders.F32

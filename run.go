@@ -108,6 +108,17 @@ func (m *Model) Forward(ctx context.Context, x *Tensor, want Outputs) (*Output, 
 	return total, nil
 }
 
+// BatchSize returns how many normalized pictures of height x width Forward runs in one batch: what
+// Options.Batch says, or what suits the network and the device, and at most 64. A program that has
+// many of them reads and runs so many at a time. The error wraps net.ErrTooLarge if not even one fits.
+func (m *Model) BatchSize(height, width int, want Outputs) (int, error) {
+	n, err := m.batch(net.BatchSpec{Images: maxBatch, Height: height, Width: width, Input: net.Tensors, Outputs: want})
+	if err != nil {
+		return 0, fmt.Errorf("bitgpu: %w", err)
+	}
+	return n, nil
+}
+
 // Floating-point operations that a batch of automatic size holds, so that starting it costs nothing
 // beside it: some tens of milliseconds on either kind of device.
 const (

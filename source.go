@@ -1,6 +1,7 @@
 package bitgpu
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -125,6 +126,38 @@ func describe(name string, c loader.Checkpoint, config *loader.Config) (*source,
 	}
 	s.info.Preprocess, err = preprocess(name, config)
 	return s, err
+}
+
+// FindPreprocess returns the preprocessing of a model without opening it: name is one that Open takes,
+// or that of a published model, whose weights need not be there. The error wraps ErrNoModel or
+// loader.ErrCorrupt as that of Open does.
+func FindPreprocess(name string) (loader.Preprocess, error) {
+	config, err := findConfig(name)
+	if err == nil {
+		var p loader.Preprocess
+		if p, err = preprocess(name, config); err == nil {
+			return p, nil
+		}
+	}
+	return loader.Preprocess{}, fmt.Errorf("bitgpu: %w", err)
+}
+
+// findConfig returns the config of a model's weights, nil if there is none or the weights are not there.
+func findConfig(name string) (*loader.Config, error) {
+	if name == Demo {
+		return demo.Config()
+	}
+	path, err := locate(name)
+	if err != nil {
+		if _, known := net.FindVariant(name); known && errors.Is(err, ErrNoModel) {
+			return nil, nil
+		}
+		return nil, err
+	}
+	if file, ok := loader.ConfigFor(path); ok {
+		return loader.ReadConfig(file)
+	}
+	return nil, nil
 }
 
 // preprocess takes a model's preprocessing from its config, from the registry, or, for an unknown

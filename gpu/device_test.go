@@ -14,7 +14,7 @@ func slow(t *testing.T, d *Device) (*Commands, *Buffer) {
 	p, x := newPipeline(t, d, inplaceKernel()), newBuffer(t, d, 4*n, DeviceLocal)
 	return record(t, d, func(r *Recorder) {
 		r.Fill(x.All(), 0)
-		for range 100 {
+		for range 30 {
 			r.Dispatch(p, groupsOf64(n), push(n, 1, 1), x.All())
 		}
 	}), x

@@ -124,6 +124,33 @@ func TestOutOfMemoryWhileSubmitting(t *testing.T) {
 	}
 }
 
+// When the device cannot even be waited for after a submission that failed halfway, it is lost.
+func TestDeviceLostWhileSubmitting(t *testing.T) {
+	d := open(t, Options{})
+	x := newBuffer(t, d, 256, DeviceLocal)
+	c := record(t, d, func(r *Recorder) {
+		r.Fill(x.All(), 1)
+		r.Cut()
+		r.Fill(x.All(), 2)
+	})
+	var submissions atomic.Int32
+	d.vk.Fault(func(call string) vk.Result {
+		switch {
+		case call == "vkQueueSubmit" && submissions.Add(1) == 2:
+			return vk.OutOfHostMemory
+		case call == "vkQueueWaitIdle":
+			return vk.DeviceLost
+		}
+		return vk.Success
+	})
+	if _, err := d.Submit(Job{Compute: c}); !errors.Is(err, ErrDeviceLost) {
+		t.Errorf("%v, want ErrDeviceLost", err)
+	}
+	if _, err := d.Submit(Job{Compute: c}); !errors.Is(err, ErrDeviceLost) {
+		t.Errorf("again: %v, want ErrDeviceLost", err)
+	}
+}
+
 func TestDeviceLost(t *testing.T) {
 	for _, call := range []string{"vkQueueSubmit", "vkWaitForFences"} {
 		d := open(t, Options{})

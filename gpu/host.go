@@ -56,7 +56,7 @@ func (d *Device) adopt(o Options) error {
 	}
 	version := uint32(h.APIVersion)
 	if version == 0 {
-		version = vk.Version(1, 1)
+		version = oldestVersion
 	}
 	in, err := vk.AdoptInstance(loader, vk.FromAddress[vk.InstanceHandle](h.Instance))
 	if err != nil {
@@ -67,7 +67,7 @@ func (d *Device) adopt(o Options) error {
 	if err != nil {
 		return fmt.Errorf("gpu: the host's physical device: %w", classify(err))
 	}
-	if p.APIVersion < vk.Version(1, 1) {
+	if p.APIVersion < oldestVersion {
 		return fmt.Errorf("gpu: the host's %s has Vulkan %v, 1.1 is needed", p.Name, Version(p.APIVersion))
 	}
 	if int(h.QueueFamily) >= len(p.Families) || p.Families[h.QueueFamily].Flags&vk.QueueCompute == 0 {

@@ -164,7 +164,7 @@ func TestHostErrors(t *testing.T) {
 	}{
 		{with(func(o *Options) { o.Host.Queue = 0 }), "must give"},
 		{with(func(o *Options) { o.Host.QueueFamily = 99 }), "queue family 99"},
-		{with(func(o *Options) { o.Host.APIVersion = Version(vk.Version(1, 0)) }), "1.1 is needed"},
+		{with(func(o *Options) { o.Host.APIVersion = 1 << 22 }), "1.1 is needed"},
 		{with(func(o *Options) { o.Validation = true }), "Validation"},
 		{with(func(o *Options) { o.Device = "cpu" }), "Device"},
 	} {

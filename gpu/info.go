@@ -94,7 +94,7 @@ func describe(p *vk.Physical, f families, features vk.Features) Info {
 	l := p.Limits
 	info := Info{
 		Name: p.Name, UUID: p.UUID, Type: typeOf(p.Type), DriverName: p.DriverName, DriverInfo: p.DriverInfo,
-		APIVersion: Version(p.APIVersion), DriverVersion: p.DriverVersion,
+		APIVersion: Version(p.DeviceVersion), DriverVersion: p.DriverVersion,
 		Limits: Limits{
 			MaxStorageBufferRange:           l.MaxStorageBufferRange,
 			MaxMemoryAllocationSize:         l.MaxMemoryAllocationSize,

@@ -1,8 +1,13 @@
 package gpu
 
 import (
+	"crypto/sha256"
 	_ "embed"
 	"encoding/binary"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/bitgpu/bitgpu/shaders"
@@ -14,6 +19,7 @@ import (
 //go:generate glslangValidator -V --target-env vulkan1.1 testdata/inplace.comp -o testdata/inplace.spv
 //go:generate glslangValidator -V --target-env vulkan1.1 testdata/subgroup.comp -o testdata/subgroup.spv
 //go:generate glslangValidator -V --target-env vulkan1.1 testdata/half.comp -o testdata/half.spv
+//go:generate sh -c "cd testdata && sha256sum *.comp *.spv > SHA256SUMS"
 var (
 	//go:embed testdata/affine.spv
 	affineCode []byte
@@ -50,6 +56,30 @@ func halfKernel() *shaders.Kernel {
 	return &shaders.Kernel{
 		Name: "half", Bindings: []shaders.Access{shaders.Read, shaders.Write},
 		Spec: []shaders.Spec{{Name: "local_size_x", Default: 8}}, SPIRV: halfCode,
+	}
+}
+
+// The compiled kernels are those of the sources: `go generate` notes the sums of both.
+func TestKernelsMatchTheirSources(t *testing.T) {
+	sums, err := os.ReadFile("testdata/SHA256SUMS")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sources, _ := filepath.Glob("testdata/*.comp")
+	compiled, _ := filepath.Glob("testdata/*.spv")
+	files := append(sources, compiled...)
+	if len(files) != 8 {
+		t.Fatalf("files %v", files)
+	}
+	for _, file := range files {
+		content, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		line := fmt.Sprintf("%x  %s\n", sha256.Sum256(content), filepath.Base(file))
+		if !strings.Contains(string(sums), line) {
+			t.Errorf("%s has changed; run go generate in this folder", file)
+		}
 	}
 }
 

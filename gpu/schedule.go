@@ -2,6 +2,7 @@ package gpu
 
 import (
 	"slices"
+	"sync"
 
 	"github.com/bitgpu/bitgpu/gpu/internal/vk"
 )
@@ -15,6 +16,21 @@ const (
 	readbackLane
 	lanes
 )
+
+// lane is a queue as the scheduler sees it.
+type lane struct {
+	used     bool
+	family   uint32
+	queue    vk.Queue
+	lock     sync.Locker  // held while the queue is used
+	timeline vk.Semaphore // counts the groups done, if there is more than one lane
+
+	// Guarded by Device.mu.
+	point   uint64     // the last value that the timeline was asked to reach
+	live    []livePart // what may still be running
+	jobs    []*Pending // that end on this lane, oldest first
+	watched bool       // a goroutine waits for the first of them
+}
 
 // livePart is a part of a job in flight; it is done when its lane's timeline reaches point.
 type livePart struct {

@@ -10,8 +10,11 @@ import (
 	"github.com/bitgpu/bitgpu/gpu/internal/vk"
 )
 
-// instanceVersion is what instances are made for.
-var instanceVersion = vk.Version(1, 3)
+// The Vulkan versions that instances are made for, and that devices must have.
+const (
+	instanceVersion = 1<<22 | 3<<12
+	oldestVersion   = 1<<22 | 1<<12
+)
 
 // candidate is a device that can be opened.
 type candidate struct {
@@ -45,7 +48,7 @@ func newInstance(validation bool) (*vk.Loader, *vk.Instance, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("%w: %w", ErrNoVulkan, err)
 	}
-	if v := loader.Version(); v < vk.Version(1, 1) {
+	if v := loader.Version(); v < oldestVersion {
 		return nil, nil, fmt.Errorf("%w: %s has Vulkan %v, 1.1 is needed", ErrNoVulkan, loader.Name, Version(v))
 	}
 	if validation && !loader.HasLayer(vk.ValidationLayer) {
@@ -87,7 +90,7 @@ func listCandidates(in *vk.Instance) ([]candidate, error) {
 		switch {
 		case err != nil:
 			return nil, fmt.Errorf("gpu: %w", classify(err))
-		case p.APIVersion < vk.Version(1, 1):
+		case p.APIVersion < oldestVersion:
 			unfit = append(unfit, fmt.Sprintf("%s has Vulkan %v, 1.1 is needed", p.Name, Version(p.APIVersion)))
 			continue
 		}

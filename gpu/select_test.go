@@ -95,7 +95,7 @@ func TestEnumerateAndOpen(t *testing.T) {
 		if info.Auto {
 			auto++
 		}
-		if info.Index != i || info.Name == "" || info.UUID == (UUID{}) || info.APIVersion < Version(vk.Version(1, 1)) ||
+		if info.Index != i || info.Name == "" || info.UUID == (UUID{}) || info.APIVersion < oldestVersion ||
 			info.Limits.MaxStorageBufferRange < 1<<27 || info.Limits.MaxWorkGroupSize[0] < 128 ||
 			info.SubgroupSize == 0 || info.MemoryBytes <= 0 || info.BudgetBytes <= 0 {
 			t.Errorf("device %d: %+v", i, info)

@@ -29,9 +29,22 @@ func garbage(stop <-chan struct{}) {
 // Ten thousand submissions, replayed and freshly recorded ones, from several goroutines, with the garbage
 // collector always at work: nothing that the driver reads may be the collector's.
 func TestGarbageCollectorStress(t *testing.T) {
-	const submitters, each, fresh, n = 4, 2500, 25, 64
 	defer debug.SetGCPercent(debug.SetGCPercent(1))
-	d, err := Open(Options{}) // validation has its own tests; here it would only slow the race down
+	for _, run := range []struct {
+		name  string
+		o     Options
+		times int // for each of 4 submitters
+	}{
+		{"validated", Options{Validation: true}, 100}, // the layer slows the race down
+		{"bare", Options{}, 2500},
+	} {
+		t.Run(run.name, func(t *testing.T) { stress(t, run.o, run.times) })
+	}
+}
+
+func stress(t *testing.T, o Options, times int) {
+	const fresh, n = 25, 64
+	d, err := Open(o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,9 +53,8 @@ func TestGarbageCollectorStress(t *testing.T) {
 	for range 2 {
 		litter.Go(func() { garbage(stop) })
 	}
-	k := inplaceKernel()
-	for s := range uint32(submitters) {
-		group.Go(func() { stressSubmitter(t, d, k, s, each, fresh, n) })
+	for s := range uint32(4) {
+		group.Go(func() { stressSubmitter(t, d, s, times, fresh, n) })
 	}
 	group.Wait()
 	close(stop)
@@ -52,8 +64,9 @@ func TestGarbageCollectorStress(t *testing.T) {
 	}
 }
 
-// stressSubmitter adds one to each element of a buffer of its own, times times, and checks the sum on the way.
-func stressSubmitter(t *testing.T, d *Device, k *shaders.Kernel, s uint32, times, fresh, n int) {
+// stressSubmitter adds one to each element of a buffer of its own, times times, and checks the sum each time. After
+// fresh submissions it records anew.
+func stressSubmitter(t *testing.T, d *Device, s uint32, times, fresh, n int) {
 	x, err := d.NewBuffer(int64(4*n), Upload)
 	if err != nil {
 		t.Error(err)
@@ -66,9 +79,13 @@ func stressSubmitter(t *testing.T, d *Device, k *shaders.Kernel, s uint32, times
 	}
 	putWords(x, func(i int) uint32 { return s })
 	var c *Commands
+	var k *shaders.Kernel
 	for i := range times {
 		if i%fresh == 0 {
 			c.Release()
+			if i/fresh%4 == 0 {
+				k = inplaceKernel() // compiled anew
+			}
 			p, err := d.NewPipeline(k, 8<<(i/fresh%4))
 			if err != nil {
 				t.Error(err)

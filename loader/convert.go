@@ -11,8 +11,8 @@
 //   - YCbCr is full-range JFIF with libjpeg's chroma upsampling.
 //
 // 16-bit grey follows the same high-byte rule. Pillow 9.4 saturates it
-// instead (min(v, 255)), which turns almost all of a picture white; that is
-// the one deliberate difference.
+// instead, min(v, 255), which turns almost all of a picture white; that is the
+// one deliberate difference.
 
 package loader
 
@@ -38,10 +38,16 @@ func (m *Image) row(y int) []uint8 {
 	return m.Pix[y*n : (y+1)*n : (y+1)*n]
 }
 
-// FromGoImage converts any image.Image. The result shares no memory with img
-// and starts at img's Bounds().Min. An *image.YCbCr is taken to be JFIF, as
-// image/jpeg yields it; the limited-range pictures of x/image/webp cannot be
-// told apart by their type, so WebP files belong in Decode.
+// FromGoImage converts any image.Image by the rules of Pillow's
+// convert("RGB"): alpha is dropped, never composited, after colour that is
+// premultiplied by it has been divided by it; 16-bit samples, grey ones too,
+// keep their high byte (Pillow 9.4 saturates grey). The result shares no
+// memory with img; its first pixel is the one at Bounds().Min.
+//
+// An *image.YCbCr is taken to be JFIF, as image/jpeg yields it, and its chroma
+// upsampled as libjpeg does. The limited-range pictures of x/image/webp have
+// the same type and cannot be told apart, so WebP files belong in Decode; JPEG
+// files too, whose samples image/jpeg rounds otherwise (at most 3 levels).
 func FromGoImage(img image.Image) *Image {
 	b := img.Bounds()
 	dst := newImage(b.Dx(), b.Dy())

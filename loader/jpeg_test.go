@@ -86,6 +86,17 @@ func TestJPEGMalformed(t *testing.T) {
 			return []jpegSegment{s}
 		}
 	}
+	overfull := func(s jpegSegment) []jpegSegment {
+		s.body = bytes.Clone(s.body)
+		copy(s.body[1:], append([]byte{uint8(len(s.body) - 17)}, make([]byte, 15)...))
+		return []jpegSegment{s}
+	}
+	longRuns := func(s jpegSegment) []jpegSegment {
+		if s.body[0]>>4 == 1 { // AC: every code is for 15 zeros and a value
+			s.body = append(bytes.Clone(s.body[:17]), bytes.Repeat([]byte{0xf1}, len(s.body)-17)...)
+		}
+		return []jpegSegment{s}
+	}
 	for name, c := range map[string]struct {
 		file []byte
 		want string
@@ -107,7 +118,10 @@ func TestJPEGMalformed(t *testing.T) {
 		"component twice":       {with(plain, jpegSOS, edited(3, 1)), "twice"},
 		"table 7":               {with(plain, jpegSOS, edited(2, 0x70)), "bad table number"},
 		"quantization table 9":  {with(plain, jpegDQT, edited(0, 9)), "bad quantization table"},
-		"Huffman overfull":      {with(plain, jpegDHT, edited(1, 3)), "bad Huffman table"},
+		"Huffman overfull":      {with(plain, jpegDHT, overfull), "too many codes"},
+		"Huffman values absent": {with(plain, jpegDHT, edited(1, 255)), "bad Huffman table"},
+		"bad code":              {with(plain, jpegSOS, scanData(func(d []byte) []byte { return bytes.Repeat([]byte{0xff, 0}, len(d)) })), "bad Huffman code"},
+		"run over the block":    {with(plain, jpegDHT, longRuns), "bad Huffman code"},
 		"Huffman table 9":       {with(plain, jpegDHT, edited(0, 9)), "bad Huffman table"},
 		"scan cut":              {with(plain, jpegSOS, scanData(func(d []byte) []byte { return d[:len(d)/2] })), "scan ends early"},
 		"restart marker absent": {with(restarts, jpegDRI, edited(1, 2)), "restart marker"},
@@ -164,6 +178,62 @@ func TestJPEGTolerates(t *testing.T) {
 	got, err := DecodeBytes(append(loose, "trailing"...), DecodeLimits{})
 	if err != nil || !bytes.Equal(got.Pix, want.Pix) {
 		t.Errorf("%v", err)
+	}
+}
+
+// The markers that say which colours a file holds, in libjpeg's order of trust.
+func TestJPEGColorMarkers(t *testing.T) {
+	segments := splitJPEG(t, "jpeg_420.jpg") // JFIF, YCbCr
+	adobe := func(transform uint8) jpegSegment {
+		return jpegSegment{marker: jpegAPP14, body: append([]byte("Adobe\x00\x64\x00\x00\x00\x00"), transform)}
+	}
+	letters := func(file []byte) []byte {
+		for i, letter := range []byte("RGB") {
+			frame := bytes.Index(file, []byte{0xff, jpegSOF0}) + 10
+			scan := bytes.Index(file, []byte{0xff, jpegSOS}) + 5
+			file[frame+3*i], file[scan+2*i] = letter, letter
+		}
+		return file
+	}
+	bare := slices.DeleteFunc(slices.Clone(segments), func(s jpegSegment) bool { return s.marker == jpegAPP0 })
+	ycc, err := DecodeBytes(joinJPEG(segments), DecodeLimits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		file  []byte
+		isYCC bool
+	}{
+		"JFIF and Adobe RGB":   {joinJPEG(append([]jpegSegment{adobe(0)}, segments...)), true},
+		"JFIF and letters":     {letters(joinJPEG(segments)), true},
+		"Adobe RGB":            {joinJPEG(append([]jpegSegment{adobe(0)}, bare...)), false},
+		"Adobe YCC":            {joinJPEG(append([]jpegSegment{adobe(1)}, bare...)), true},
+		"Adobe YCC and letter": {letters(joinJPEG(append([]jpegSegment{adobe(1)}, bare...))), true},
+		"letters":              {letters(joinJPEG(bare)), false},
+		"nothing":              {joinJPEG(bare), true},
+	} {
+		m, err := DecodeBytes(c.file, DecodeLimits{})
+		if err != nil || bytes.Equal(m.Pix, ycc.Pix) != c.isYCC {
+			t.Errorf("%s: YCbCr %v, want %v: %v", name, !c.isYCC, c.isYCC, err)
+		}
+	}
+}
+
+// A component keeps the quantization table that it had at its first scan.
+func TestJPEGTableReplacedBetweenScans(t *testing.T) {
+	file, err := os.ReadFile("testdata/preproc/cases/jpeg_420_prog.jpg")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := DecodeBytes(file, DecodeLimits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	last := bytes.LastIndex(file, []byte{0xff, jpegSOS})
+	table := append([]byte{0xff, jpegDQT, 0, 67, 0}, bytes.Repeat([]byte{1}, 64)...)
+	got, err := DecodeBytes(slices.Concat(file[:last], table, file[last:]), DecodeLimits{})
+	if err != nil || !bytes.Equal(got.Pix, want.Pix) {
+		t.Errorf("another picture: %v", err)
 	}
 }
 

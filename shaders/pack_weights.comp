@@ -4,8 +4,10 @@
 //   w' = (w - mean) / sqrt(var + eps)     over the I*KH*KW values of one output channel, biased
 //                                         variance (timm.layers.StdConv2d); w' = w unless STANDARDIZE
 //
-// Deviations are taken from the filter's first weight before they are averaged: exact where a
-// filter's spread is far below its mean, which is where eps decides the result.
+// The mean is taken in two steps, the second over the deviations from the first's result. What is
+// left then sums to zero far below the rounding of one weight. That matters twice: behind a ReLU an
+// error in the mean adds up over all inputs, and where a filter's spread is far below its mean, so
+// that eps decides, it would drown the filter.
 //
 //   binding 0  raw: [O][I][T] as in the checkpoint, T = KH*KW; DTYPE 0 binary32, 1 binary16, 2 bfloat16
 //   binding 1  w: Block [outBlocks][taps][ceil(I/8)][8]; the block (ob, t, cb, l) holds
@@ -56,20 +58,22 @@ void main() {
   uint filterSize = inputs * taps, base = row * filterSize;
   bool live = row < outputs;
 
-  float origin = 0.0, mean = 0.0, scale = 1.0;
+  float origin = 0.0, mean = 0.0, scale = 1.0; // the mean is origin + mean
   if (STANDARDIZE) {
-    origin = live ? weight(base) : 0.0;
     float s = 0.0;
     if (live)
-      for (uint i = lane; i < filterSize; i += SIZE) s += weight(base + i) - origin;
-    mean = total(s) / float(filterSize);
+      for (uint i = lane; i < filterSize; i += SIZE) s += weight(base + i);
+    origin = total(s) / float(filterSize);
+    s = 0.0;
     float q = 0.0;
     if (live)
       for (uint i = lane; i < filterSize; i += SIZE) {
-        float d = weight(base + i) - origin - mean;
+        float d = weight(base + i) - origin;
+        s += d;
         q = fma(d, d, q);
       }
-    scale = 1.0 / sqrt(total(q) / float(filterSize) + eps);
+    mean = total(s) / float(filterSize);
+    scale = 1.0 / sqrt(max(total(q) / float(filterSize) - mean * mean, 0.0) + eps);
   }
 
   uint blocks = PAIR ? 1u : (inputs + 7u) / 8u;

@@ -1,4 +1,4 @@
 // Package tests holds the tests that cross packages: the networks against timm's own results
-// (testdata/nets, testdata/fullsize), the demo network against PyTorch's answers, and the command from
-// end to end.
+// (testdata/nets, testdata/fullsize), and the demo network against PyTorch's answers (testdata/demo).
+// The command's tests from end to end lie beside it.
 package tests

@@ -70,10 +70,11 @@ type QueueFamily struct {
 
 // Physical is what a physical device says about itself.
 type Physical struct {
-	Handle                                         PhysicalDevice
-	Name, DriverName, DriverInfo                   string
-	Type                                           int // Type*
-	APIVersion                                     uint32
+	Handle                       PhysicalDevice
+	Name, DriverName, DriverInfo string
+	Type                         int // Type*
+	// APIVersion is the usable version, DeviceVersion the device's own.
+	APIVersion, DeviceVersion                      uint32
 	DriverVersion                                  uint32
 	VendorID, DeviceID                             uint32
 	UUID                                           [16]byte
@@ -103,6 +104,7 @@ func (in *Instance) Describe(handle PhysicalDevice, apiVersion uint32) (*Physica
 	p.Name = C.GoString(&c.properties.deviceName[0])
 	p.Type = int(c.properties.deviceType)
 	p.APIVersion = uint32(c.apiVersion)
+	p.DeviceVersion = uint32(c.properties.apiVersion)
 	p.DriverVersion = uint32(c.properties.driverVersion)
 	p.VendorID, p.DeviceID = uint32(c.properties.vendorID), uint32(c.properties.deviceID)
 	p.PipelineCacheUUID = to[[16]byte](c.properties.pipelineCacheUUID)

@@ -70,9 +70,6 @@ const (
 	TypeCPU        = int(vulkan.PhysicalDeviceTypeCpu)
 )
 
-// Version packs a Vulkan API version.
-func Version(major, minor uint32) uint32 { return major<<22 | minor<<12 }
-
 // to gives a handle the type that another package's cgo has for it. The bits are copied through memory, so
 // that a handle which is no address is never seen as a Go pointer.
 func to[T, F any](f F) T { return *(*T)(unsafe.Pointer(&f)) }

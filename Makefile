@@ -1,0 +1,57 @@
+# README's two commands are `make run` and `make test`; each is complete by itself on a fresh machine.
+.PHONY: run test bench shaders lint deps
+
+# The demo network on the pictures in docs/photos.
+run: deps
+	go run ./cmd/bitgpu run --model demo docs/photos
+
+# Everything, on the device that "auto" picks, under the Vulkan validation layer.
+test: deps lint
+	go test -timeout 40m ./...
+
+# Throughput of three networks with generated weights.
+bench: deps
+	go build -o bin/bitgpu ./cmd/bitgpu
+	bin/bitgpu bench --model demo --batch 1,8
+	bin/bitgpu bench --model resnetv2_50x1_bit.goog_distilled_in1k --weights random:golden
+	bin/bitgpu bench --model resnetv2_152x2_bit.goog_teacher_in21k_ft_in1k_384 --weights random:golden --runs 3
+
+# Rebuilds the SPIR-V in shaders/spv from the GLSL beside it.
+shaders: deps
+	cd shaders && go run ./internal/build
+
+lint:
+	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "gofmt needed: $$unformatted"; exit 1; fi
+	go vet ./...
+	go run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
+
+# System packages: a C compiler (cgo), the Vulkan loader and a CPU driver (lavapipe), the validation
+# layer (tests) and glslangValidator (shaders). Debian 12's own lavapipe is old; backports has 25.0.7.
+PACKAGES = gcc libc6-dev libvulkan1 mesa-vulkan-drivers vulkan-validationlayers glslang-tools
+SUDO = $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+BACKPORTS = /etc/apt/sources.list.d/bookworm-backports.list
+KEYRING = /usr/share/keyrings/debian-archive-keyring.gpg
+
+deps:
+	@if ! command -v apt-get >/dev/null; then \
+	  echo "No apt-get here. bitgpu needs: a C compiler, the Vulkan loader (libvulkan) and a driver;"; \
+	  echo "its tests also the Khronos validation layer, its shaders glslangValidator."; \
+	  exit 0; \
+	fi; \
+	codename=$$(. /etc/os-release && echo "$$VERSION_CODENAME"); \
+	mesa=$$(dpkg-query -W -f '$${Version}' mesa-vulkan-drivers 2>/dev/null || true); \
+	old=; \
+	if [ "$$codename" = bookworm ] && ! dpkg --compare-versions "$$mesa" ge 25; then old=1; fi; \
+	if [ -z "$$old" ] && dpkg -s $(PACKAGES) >/dev/null 2>&1; then exit 0; fi; \
+	set -e; \
+	$(SUDO) apt-get update -qq; \
+	if [ -n "$$old" ] && ! apt-cache madison mesa-vulkan-drivers | grep -q bookworm-backports; then \
+	  mirror=$$(apt-get indextargets --format '$$(CODENAME) $$(COMPONENT) $$(REPO_URI)' 'Identifier: Packages' | \
+	    awk '$$1 == "bookworm" && $$2 == "main" { print $$3; exit }'); \
+	  echo "deb [signed-by=$(KEYRING)] $$mirror bookworm-backports main" | $(SUDO) tee $(BACKPORTS) >/dev/null; \
+	  $(SUDO) apt-get update -qq; \
+	fi; \
+	$(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(PACKAGES); \
+	if [ -n "$$old" ]; then \
+	  $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends -t bookworm-backports mesa-vulkan-drivers; \
+	fi

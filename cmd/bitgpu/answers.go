@@ -1,0 +1,223 @@
+package main
+
+// This file owns running inputs through a model: pictures, or rows of .npy files with --tensor, and
+// counting those that fail.
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"math"
+	"strings"
+
+	"github.com/bitgpu/bitgpu"
+	"github.com/bitgpu/bitgpu/loader"
+	"github.com/spf13/pflag"
+)
+
+// inputFlags say how PATHs are read and run.
+type inputFlags struct {
+	batch  batch
+	tensor bool
+}
+
+func (f *inputFlags) add(flags *pflag.FlagSet) {
+	flags.Var(&f.batch, "batch", "pictures that run at once")
+	flags.BoolVar(&f.tensor, "tensor", false, "PATHs are .npy files, float32 [N,3,H,W], already normalized; each row is a picture")
+}
+
+// answer is what became of one picture.
+type answer struct {
+	file   string // with --tensor, of an array of more than one row, FILE#ROW
+	output *bitgpu.Output
+	err    error
+}
+
+// job is what run, embed and features have in common: inputs through a model, answers to a sink.
+type job struct {
+	*app
+	paths  []string
+	flags  inputFlags
+	want   bitgpu.Outputs
+	tell   bool // print what is wrong with an input to stderr
+	quiet  bool // no progress bar, because answers go to the terminal as they come
+	answer func(*answer) error
+}
+
+// checkPaths makes sure that there is something to do.
+func checkPaths(paths []string) error {
+	if len(paths) == 0 {
+		return usage("no PATH given; - reads a list of files from standard input")
+	}
+	return nil
+}
+
+// run hands every input's answer to the sink, in order. The sink may set an answer's error; an error
+// that it returns ends the run. The result is an errInputs if inputs failed.
+func (j *job) run(ctx context.Context, m *bitgpu.Model) error {
+	in := inputs{paths: j.paths, stdin: j.stdin, extensions: pictureFiles}
+	answers := pictures
+	if j.flags.tensor {
+		in.extensions = tensorFiles
+		answers = tensors
+	}
+	var bar *bar
+	if _, terminal := terminalWidth(j.stderr); terminal && !j.quiet {
+		total := -1
+		if !j.flags.tensor {
+			total = in.count(ctx)
+		}
+		bar = newInputsBar(j.stderr, total)
+	}
+	defer bar.end()
+	count := errInputs{}
+	for a := range answers(ctx, m, in, j.want) {
+		if err := j.handle(&a, bar); err != nil {
+			return err
+		}
+		count.total++
+		if a.err != nil {
+			count.failed++
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if count.failed > 0 {
+		return count
+	}
+	return nil
+}
+
+func (j *job) handle(a *answer, bar *bar) error {
+	if a.err == nil {
+		a.err = finite(a.output)
+	}
+	if err := j.answer(a); err != nil {
+		return err
+	}
+	if a.err != nil && j.tell {
+		bar.pause()
+		complain(j.stderr, named(a.file, a.err))
+	}
+	bar.add()
+	return nil
+}
+
+// named is an error about a file, with the file's name in it.
+func named(file string, err error) error {
+	if strings.Contains(err.Error(), file) {
+		return err
+	}
+	return fmt.Errorf("%s: %w", file, err)
+}
+
+// pictures runs files through the model's own pipeline. It ends early, without a word, when ctx does.
+func pictures(ctx context.Context, m *bitgpu.Model, in inputs, want bitgpu.Outputs) iter.Seq[answer] {
+	return func(yield func(answer) bool) {
+		stream := func(yield func(bitgpu.Input) bool) {
+			for i := range in.all() {
+				s := bitgpu.Input{Name: i.file, Path: i.file}
+				if i.err != nil {
+					s = bitgpu.Input{Name: i.file, Open: func() (io.ReadCloser, error) { return nil, i.err }}
+				}
+				if !yield(s) {
+					return
+				}
+			}
+		}
+		for r := range m.Stream(ctx, stream, want) {
+			if ctx.Err() != nil || !yield(answer{r.Input.Name, r.Output, r.Err}) {
+				return
+			}
+		}
+	}
+}
+
+// tensors runs the rows of .npy files, batch by batch. A file that cannot be run as a whole gives one
+// answer. It ends early, without a word, when ctx does.
+func tensors(ctx context.Context, m *bitgpu.Model, in inputs, want bitgpu.Outputs) iter.Seq[answer] {
+	return func(yield func(answer) bool) {
+		// In a goroutine of its own, because nothing interrupts reading a list.
+		files := ordered(ctx, in.all(), 1, func(i input) input { return i })
+		for i := range files {
+			for a := range rows(ctx, m, i, want) {
+				if ctx.Err() != nil || !yield(a) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// rows runs one .npy file.
+func rows(ctx context.Context, m *bitgpu.Model, in input, want bitgpu.Outputs) iter.Seq[answer] {
+	return func(yield func(answer) bool) {
+		if in.err != nil {
+			yield(answer{file: in.file, err: in.err})
+			return
+		}
+		npy, err := loader.OpenNPY(in.file)
+		if err != nil {
+			yield(answer{file: in.file, err: err})
+			return
+		}
+		defer npy.Close()
+		shape := npy.Shape()
+		batch, err := tensorBatch(m, npy, want)
+		if err != nil {
+			yield(answer{file: in.file, err: named(in.file, err)})
+			return
+		}
+		for at := 0; at < shape[0]; at += batch {
+			n := min(batch, shape[0]-at)
+			x := &bitgpu.Tensor{Shape: []int{n, shape[1], shape[2], shape[3]}, Data: make([]float32, n*npy.RowLen())}
+			var out *bitgpu.Output
+			if err = npy.ReadFloat32(x.Data, at); err == nil {
+				out, err = m.Forward(ctx, x, want)
+			}
+			for row := range n {
+				a := answer{file: in.file, err: err}
+				if shape[0] > 1 {
+					a.file = fmt.Sprintf("%s#%d", in.file, at+row)
+				}
+				if err == nil {
+					a.output = out.Image(row)
+				}
+				if !yield(a) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// tensorBatch checks that an array holds pictures and returns how many of them to run at once.
+func tensorBatch(m *bitgpu.Model, npy *loader.NPYReader, want bitgpu.Outputs) (int, error) {
+	shape := npy.Shape()
+	if len(shape) != 4 || shape[1] != 3 || npy.DType() == loader.U8 {
+		return 0, fmt.Errorf("%v %v, want a float32 array [N,3,H,W] of normalized pictures", npy.DType(), shape)
+	}
+	return m.BatchSize(shape[2], shape[3], want)
+}
+
+// errNotFinite is a picture's error if the network's answer has NaN or infinity in it: because the
+// --tensor input has, or because values are beyond fp16.
+var errNotFinite = errors.New("the result is not finite: it has NaN or infinity in it")
+
+// finite checks all tensors of a picture's output.
+func finite(o *bitgpu.Output) error {
+	for _, t := range append([]*bitgpu.Tensor{o.Logits, o.Embedding, o.Unpooled}, o.Maps...) {
+		if t == nil {
+			continue
+		}
+		for _, v := range t.Data {
+			if math.IsNaN(float64(v)) || math.IsInf(float64(v), 0) {
+				return errNotFinite
+			}
+		}
+	}
+	return nil
+}

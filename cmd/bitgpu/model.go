@@ -1,0 +1,95 @@
+package main
+
+// This file owns the flags that choose a model and a device, and opening the two.
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/bitgpu/bitgpu"
+	"github.com/bitgpu/bitgpu/gpu"
+	"github.com/spf13/pflag"
+)
+
+// modelFlags say what to open.
+type modelFlags struct {
+	model, weights, device, precision string
+	validate                          bool
+}
+
+func (f *modelFlags) add(flags *pflag.FlagSet) {
+	addModelFlag(flags, &f.model)
+	flags.StringVar(&f.weights, "weights", "", "`random:golden` for generated weights, with the name of a published model")
+	flags.StringVar(&f.device, "device", "auto", "`auto|cpu|N|NAME|UUID`, see bitgpu devices")
+	flags.StringVar(&f.precision, "precision", "auto", "`auto|fp32|fp16`: how activations and weights are stored")
+	flags.BoolVar(&f.validate, "validate", false, "run under the Vulkan validation layer")
+	_ = flags.MarkHidden("validate") // fails only for a flag that is not there
+}
+
+func addModelFlag(flags *pflag.FlagSet, model *string) {
+	flags.StringVar(model, "model", bitgpu.DefaultModel,
+		"`NAME|FILE|DIR`: demo, a timm name, a .safetensors file or a directory that holds one")
+}
+
+// batch is the value of --batch.
+type batch int
+
+func (b *batch) String() string {
+	if *b == 0 {
+		return "auto"
+	}
+	return strconv.Itoa(int(*b))
+}
+
+func (b *batch) Type() string { return "auto|N" }
+
+func (b *batch) Set(s string) error {
+	if s == "auto" {
+		*b = 0
+		return nil
+	}
+	n, err := strconv.ParseUint(s, 10, 31)
+	if err != nil || n == 0 {
+		return errors.New("want auto or a number of at least 1")
+	}
+	*b = batch(n)
+	return nil
+}
+
+// with opens the model, has it used, and closes it. Of both ends' errors none is lost.
+func (a *app) with(ctx context.Context, f *modelFlags, batch batch, use func(*bitgpu.Model) error) error {
+	precision, err := bitgpu.ParsePrecision(f.precision)
+	if err != nil {
+		return usage("--precision: %q is none of auto, fp32 and fp16", f.precision)
+	}
+	if f.weights != "" && f.weights != bitgpu.RandomGolden {
+		return usage("--weights: %q is not %q", f.weights, bitgpu.RandomGolden)
+	}
+	bar := newLoadingBar(a.stderr)
+	m, err := bitgpu.Open(ctx, f.model, bitgpu.Options{
+		Device: f.device, Precision: precision, Batch: int(batch), Weights: f.weights, Validation: f.validate,
+		Progress: bar.set,
+	})
+	bar.end()
+	if err != nil {
+		return cannotOpen(err)
+	}
+	return a.closing(use(m), m.Close)
+}
+
+// closing closes a model and joins what that has to say with the error of its use. What the
+// validation layer said is an error; anything else about closing, such as a cache of compiled kernels
+// that cannot be written, is a warning.
+func (a *app) closing(err error, close func() error) error {
+	closed := close()
+	var invalid *gpu.ValidationError
+	switch {
+	case errors.As(closed, &invalid):
+		return errors.Join(err, closed)
+	case closed != nil:
+		complain(a.stderr, fmt.Errorf("warning: %w", closed))
+	}
+	return err
+}

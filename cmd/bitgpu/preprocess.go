@@ -1,0 +1,168 @@
+package main
+
+import (
+	"context"
+	"runtime"
+
+	"github.com/bitgpu/bitgpu"
+	"github.com/bitgpu/bitgpu/loader"
+	"github.com/spf13/cobra"
+)
+
+const preprocessHelp = `Preprocess writes what a model sees of pictures, as timm's evaluation transform makes it: resized,
+cropped and normalized, float32 [N,3,H,W] (bitgpu run --tensor reads it), or with --uint8 the crop
+itself, uint8 [N,H,W,3]. It needs no device, and of a published model no weights.
+
+Row i belongs to input i; that of an input that failed is NaN (zero with --uint8).`
+
+// preprocessOptions are the flags of bitgpu preprocess.
+type preprocessOptions struct {
+	model         string
+	out           string
+	uint8         bool
+	size          int
+	cropPct       float64
+	interpolation string
+}
+
+func (a *app) preprocessCommand() *cobra.Command {
+	var o preprocessOptions
+	cmd := &cobra.Command{
+		Use:     "preprocess [flags] --out FILE.npy PATH...",
+		Short:   "Write pictures as a model sees them",
+		Long:    preprocessHelp,
+		Example: "  bitgpu preprocess --model demo --out crops.npy --uint8 photos/",
+		RunE: command(func(cmd *cobra.Command, paths []string) error {
+			return a.preprocess(cmd, o, paths)
+		}),
+	}
+	flags := cmd.Flags()
+	addModelFlag(flags, &o.model)
+	flags.StringVar(&o.out, "out", "", "the array to write, `FILE.npy`")
+	flags.BoolVar(&o.uint8, "uint8", false, "the crop as bytes, [N,H,W,3], not normalized")
+	flags.IntVar(&o.size, "size", 0, "height and width in `pixels`, in place of the model's")
+	flags.Float64Var(&o.cropPct, "crop-pct", 0, "the `part` of the resized picture's shorter side that the crop keeps, in place of the model's")
+	flags.StringVar(&o.interpolation, "interpolation", "", "`bicubic|bilinear`, in place of the model's")
+	return cmd
+}
+
+// settings are the model's preprocessing with the flags in their places.
+func (o *preprocessOptions) settings(cmd *cobra.Command) (p loader.Preprocess, err error) {
+	set := cmd.Flags().Changed
+	if set("size") && o.size < 1 {
+		return p, usage("--size: %d, want at least 1", o.size)
+	}
+	if set("crop-pct") && !(o.cropPct > 0 && o.cropPct <= 1) {
+		return p, usage("--crop-pct: %v, want more than 0 and at most 1", o.cropPct)
+	}
+	var filter loader.Interpolation
+	if set("interpolation") {
+		if filter, err = loader.ParseInterpolation(o.interpolation); err != nil {
+			return p, usage("--interpolation: %q is neither bicubic nor bilinear", o.interpolation)
+		}
+	}
+	if p, err = bitgpu.FindPreprocess(o.model); err != nil {
+		return p, cannotOpen(err)
+	}
+	if set("size") {
+		p.Size = o.size
+	}
+	if set("crop-pct") {
+		p.CropPct = o.cropPct
+	}
+	if set("interpolation") {
+		p.Interpolation = filter
+	}
+	if err := p.Validate(); err != nil {
+		return p, usage("%w", err)
+	}
+	return p, nil
+}
+
+// crop is a picture that has been resized and cut, or an error.
+type crop struct {
+	file  string
+	image *loader.Image
+	err   error
+}
+
+func cropper(p loader.Preprocess) func(input) crop {
+	return func(i input) crop {
+		c := crop{file: i.file, err: i.err}
+		if c.err != nil {
+			return c
+		}
+		var picture *loader.Image
+		if picture, c.err = loader.DecodeFile(i.file, loader.DecodeLimits{}); c.err == nil {
+			c.image, c.err = p.Apply(picture)
+		}
+		return c
+	}
+}
+
+func (a *app) preprocess(cmd *cobra.Command, o preprocessOptions, paths []string) error {
+	if err := checkPaths(paths); err != nil {
+		return err
+	}
+	if o.out == "" {
+		return usage("--out FILE.npy is missing")
+	}
+	p, err := o.settings(cmd)
+	if err != nil {
+		return err
+	}
+	dtype := loader.F32
+	if o.uint8 {
+		dtype = loader.U8
+	}
+	file, err := createRows("--out", o.out, dtype)
+	if err != nil {
+		return err
+	}
+	defer file.Discard()
+	return finish(a.crops(cmd.Context(), paths, p, file), file)
+}
+
+// crops writes the row of every input.
+func (a *app) crops(ctx context.Context, paths []string, p loader.Preprocess, file *rowFile) error {
+	in := inputs{paths: paths, stdin: a.stdin, extensions: pictureFiles}
+	var bar *bar
+	if _, terminal := terminalWidth(a.stderr); terminal {
+		bar = newInputsBar(a.stderr, in.count(ctx))
+	}
+	defer bar.end()
+	count := errInputs{}
+	for c := range ordered(ctx, in.all(), runtime.GOMAXPROCS(0), cropper(p)) {
+		count.total++
+		if c.err != nil {
+			count.failed++
+			bar.pause()
+			complain(a.stderr, named(c.file, c.err))
+		}
+		if err := writeCrop(file, p, c); err != nil {
+			return err
+		}
+		bar.add()
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if count.failed > 0 {
+		return count
+	}
+	return nil
+}
+
+func writeCrop(file *rowFile, p loader.Preprocess, c crop) error {
+	switch {
+	case c.err != nil:
+		return file.skip()
+	case file.dtype == loader.U8:
+		return file.addBytes(c.image.Pix, p.Size, p.Size, 3)
+	}
+	x := &bitgpu.Tensor{Shape: []int{1, 3, p.Size, p.Size}, Data: make([]float32, len(c.image.Pix))}
+	if err := p.Normalize(x.Data, c.image.Pix); err != nil {
+		return err
+	}
+	return file.add(x)
+}

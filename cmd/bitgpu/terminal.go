@@ -1,0 +1,126 @@
+package main
+
+// This file owns what depends on a terminal: its width, text that is fit for it, progress bars.
+
+import (
+	"io"
+	"os"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/schollz/progressbar/v3"
+	"golang.org/x/term"
+)
+
+// terminalWidth returns the columns of the terminal that w writes to; ok is false if it is none.
+func terminalWidth(w io.Writer) (columns int, ok bool) {
+	f, isFile := w.(*os.File)
+	if !isFile {
+		return 0, false
+	}
+	columns, _, err := term.GetSize(int(f.Fd()))
+	return columns, err == nil && columns > 0
+}
+
+// printable replaces what would steer a terminal, or break a line, in names that come from outside.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return utf8.RuneError
+	}, s)
+}
+
+// shorten cuts s to so many characters; the cut is marked. width 0 is no limit.
+func shorten(s string, width int) string {
+	r := []rune(s)
+	if width <= 0 || len(r) <= width {
+		return s
+	}
+	return string(r[:width-1]) + "…"
+}
+
+// shortenFront is shorten for paths, whose ends say more than their beginnings.
+func shortenFront(s string, width int) string {
+	r := []rune(s)
+	if width <= 0 || len(r) <= width {
+		return s
+	}
+	return "…" + string(r[len(r)-width+1:])
+}
+
+// bar is a progress bar; nil shows nothing.
+type bar struct{ *progressbar.ProgressBar }
+
+// fewInputs are done before a bar would tell anything.
+const fewInputs = 4
+
+// newInputsBar counts inputs on a terminal; total is negative if it is not known. There is no bar if
+// w is no terminal, or for few inputs.
+func newInputsBar(w io.Writer, total int) *bar {
+	if total >= 0 && total <= fewInputs {
+		return nil
+	}
+	return newBar(w, int64(total), "images", progressbar.OptionShowIts(), progressbar.OptionSetItsString("images"))
+}
+
+// newLoadingBar shows how far loading is, once it is clear that it takes longer than a moment.
+func newLoadingBar(w io.Writer) *loadingBar {
+	_, ok := terminalWidth(w)
+	return &loadingBar{w: w, visible: ok, start: time.Now()}
+}
+
+type loadingBar struct {
+	w       io.Writer
+	visible bool
+	start   time.Time
+	bar     *bar
+}
+
+func (l *loadingBar) set(done, total int64) {
+	const moment = 300 * time.Millisecond
+	if !l.visible || l.bar == nil && time.Since(l.start) < moment {
+		return
+	}
+	if l.bar == nil {
+		l.bar = newBar(l.w, total, "loading")
+	}
+	_ = l.bar.Set64(done) // nothing is to be done if a terminal goes away
+}
+
+func (l *loadingBar) end() { l.bar.end() }
+
+func newBar(w io.Writer, total int64, what string, options ...progressbar.Option) *bar {
+	columns, ok := terminalWidth(w)
+	if !ok {
+		return nil
+	}
+	options = append(options,
+		progressbar.OptionSetWriter(w), progressbar.OptionSetDescription(what), progressbar.OptionShowCount(),
+		progressbar.OptionSetWidth(min(40, max(columns-60, 5))), progressbar.OptionThrottle(100*time.Millisecond),
+		progressbar.OptionClearOnFinish())
+	return &bar{progressbar.NewOptions64(total, options...)}
+}
+
+func (b *bar) add() {
+	if b != nil {
+		_ = b.Add(1)
+	}
+}
+
+// pause takes the bar off the screen, so that a message can be printed.
+func (b *bar) pause() {
+	if b != nil {
+		_ = b.Clear()
+	}
+}
+
+func (b *bar) end() {
+	if b != nil {
+		_ = b.Finish()
+		_ = b.Clear()
+	}
+}

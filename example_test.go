@@ -1,0 +1,128 @@
+package bitgpu_test
+
+import (
+	"context"
+	"fmt"
+	"image"
+	_ "image/png"
+	"log"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/bitgpu/bitgpu"
+)
+
+func open(path string) image.Image {
+	f, err := os.Open(path)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer f.Close()
+	img, _, err := image.Decode(f)
+	if err != nil {
+		log.Fatal(err)
+	}
+	return img
+}
+
+// Classify a picture with the network that is part of the program.
+func Example() {
+	ctx := context.Background()
+	m, err := bitgpu.Open(ctx, bitgpu.Demo, bitgpu.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer m.Close()
+
+	top, err := m.Classify(ctx, open("docs/photos/chelsea.png"), 3)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("%s, %.1f %%\n", top[0].Label, 100*top[0].Prob)
+	// Output: cat, 66.4 %
+}
+
+// An embedding is a vector that lies close to those of similar pictures.
+func ExampleModel_Embed() {
+	ctx := context.Background()
+	m, err := bitgpu.Open(ctx, bitgpu.Demo, bitgpu.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer m.Close()
+
+	v, err := m.Embed(ctx, open("docs/photos/coffee.png"))
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(len(v), "values")
+	// Output: 1024 values
+}
+
+// Feature maps: 0 is the stem's, the others are the outputs of the stages.
+func ExampleModel_Features() {
+	ctx := context.Background()
+	m, err := bitgpu.Open(ctx, bitgpu.Demo, bitgpu.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer m.Close()
+
+	maps, err := m.Features(ctx, open("docs/photos/coffee.png"), 1, 4)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, f := range maps {
+		fmt.Println(f.Shape)
+	}
+	// Output:
+	// [1 128 16 16]
+	// [1 1024 2 2]
+}
+
+// Many pictures run as a stream: they are decoded while the device computes, memory stays constant,
+// and a picture that cannot be read does not stop the others.
+func ExampleModel_Stream() {
+	ctx := context.Background()
+	m, err := bitgpu.Open(ctx, bitgpu.Demo, bitgpu.Options{Precision: bitgpu.FP32})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer m.Close()
+
+	inputs := []bitgpu.Input{
+		{Path: "docs/photos/chelsea.png"},
+		{Path: "docs/photos/CREDITS.txt"},
+		{Path: "docs/photos/coffee.png"},
+	}
+	for r := range m.Stream(ctx, slices.Values(inputs), bitgpu.Outputs{Logits: true}) {
+		if r.Err != nil {
+			fmt.Println(filepath.Base(r.Input.Path), "is not a picture")
+			continue
+		}
+		fmt.Println(filepath.Base(r.Input.Path), m.Top(r.Output.Logits.Data, 1)[0].Label)
+	}
+	// Output:
+	// chelsea.png cat
+	// CREDITS.txt is not a picture
+	// coffee.png automobile
+}
+
+// Forward takes tensors that are normalized already, of any size from 32x32 on.
+func ExampleModel_Forward() {
+	ctx := context.Background()
+	m, err := bitgpu.Open(ctx, bitgpu.Demo, bitgpu.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer m.Close()
+
+	x := &bitgpu.Tensor{Shape: []int{2, 3, 75, 101}, Data: make([]float32, 2*3*75*101)}
+	out, err := m.Forward(ctx, x, bitgpu.Outputs{Logits: true, Unpooled: true})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(out.Logits.Shape, out.Unpooled.Shape)
+	// Output: [2 10] [2 1024 3 4]
+}

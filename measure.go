@@ -1,0 +1,117 @@
+package bitgpu
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/bitgpu/bitgpu/net"
+)
+
+// MeasureOptions of Measure. The zero value measures what Stream does.
+type MeasureOptions struct {
+	Batch   int  // pictures in the batch; 0 for as many as Stream takes
+	Size    int  // height and width of the pictures; 0 for the model's own
+	Profile bool // take the time of every step too
+}
+
+// Measurement is the cost of one batch.
+type Measurement struct {
+	Batch int           // pictures
+	Size  int           // their height and width
+	FLOPs int64         // of the whole batch, two for every multiply-add that the network needs
+	Time  time.Duration // from pixels in the program's memory to logits there
+	Steps []StepCost    // with Profile, in the order of the computation; nil where the device cannot tell the time
+}
+
+// StepCost is the share that one step of the network has in a Measurement.
+type StepCost struct {
+	Name   string // the layer, under timm's name, with a suffix for parts of it
+	Kernel string // of package shaders
+	Time   time.Duration
+	FLOPs  int64
+}
+
+// Measure runs one batch of generated pictures alone on the device and takes its time: logits, or
+// embeddings of a network without classes. The first batch of a kind is slow, because kernels are
+// compiled and memory is allocated for it. The error wraps net.ErrTooLarge if the device cannot run
+// a batch of just that size.
+func (m *Model) Measure(ctx context.Context, o MeasureOptions) (*Measurement, error) {
+	size := o.Size
+	if size == 0 {
+		size = m.info.Preprocess.Size
+	}
+	spec := net.BatchSpec{Images: o.Batch, Height: size, Width: size, Input: net.Pixels, Profile: o.Profile}
+	spec.Outputs.Logits = m.info.Config.Classes > 0
+	spec.Outputs.Embedding = !spec.Outputs.Logits
+	plan, err := m.measured(&spec)
+	if err != nil {
+		return nil, fmt.Errorf("bitgpu: %w", err)
+	}
+	pixels := make([]byte, spec.Images*size*size*3)
+	_, _ = rand.NewChaCha8([32]byte{}).Read(pixels) // never fails
+
+	start := time.Now()
+	out, err := m.pixels(ctx, spec, pixels)
+	if err != nil {
+		return nil, fmt.Errorf("bitgpu: %w", err)
+	}
+	r := &Measurement{Batch: spec.Images, Size: size, FLOPs: plan.FLOPs(), Time: time.Since(start)}
+	if o.Profile && len(out.Times) > 0 {
+		r.Steps = stepCosts(plan, out)
+	}
+	return r, nil
+}
+
+// measured settles the size of the batch and plans it.
+func (m *Model) measured(spec *net.BatchSpec) (*net.Plan, error) {
+	want := spec.Images
+	var err error
+	if want == 0 {
+		spec.Images = maxBatch
+		spec.Images, err = m.batch(*spec)
+	} else {
+		spec.Images, err = m.net.FitBatch(*spec)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if want > spec.Images {
+		return nil, fmt.Errorf("%w: a batch of %d at %dx%d, but one of %d is not", net.ErrTooLarge, want, spec.Width, spec.Height, spec.Images)
+	}
+	return m.net.Plan(*spec)
+}
+
+// pixels runs one batch of bytes, [N][H][W][3].
+func (m *Model) pixels(ctx context.Context, spec net.BatchSpec, pixels []byte) (*Output, error) {
+	b, err := m.net.Begin(ctx, spec)
+	if err != nil {
+		return nil, err
+	}
+	copy(b.Input(), pixels)
+	if err := b.Submit(); err != nil {
+		b.Discard()
+		return nil, err
+	}
+	return b.Wait(ctx)
+}
+
+// stepCosts joins the times of a batch with its plan's steps, by name.
+func stepCosts(plan *net.Plan, out *Output) []StepCost {
+	var costs []StepCost
+	at := map[string]int{}
+	for _, s := range plan.Steps {
+		i, ok := at[s.Name]
+		if !ok {
+			i = len(costs)
+			at[s.Name] = i
+			costs = append(costs, StepCost{Name: s.Name, Kernel: s.Kernel.Name})
+		}
+		costs[i].FLOPs += s.FLOPs
+	}
+	for _, t := range out.Times {
+		costs[at[t.Name]].Time += t.Duration
+	}
+	return costs
+}

@@ -1,0 +1,194 @@
+package net
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/bitgpu/bitgpu/gpu"
+	"github.com/bitgpu/bitgpu/gpu/gputest"
+	"github.com/bitgpu/bitgpu/shaders"
+	kt "github.com/bitgpu/bitgpu/shaders/kerneltest"
+)
+
+var storages = []shaders.Storage{shaders.F32, shaders.F16}
+
+// random returns a generator that gives the same numbers in every run.
+func random(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 21)) }
+
+// convCase is one convolution, channels counted one by one.
+type convCase struct {
+	n, in, out, h, w       int
+	kh, kw, sh, sw, ph, pw int
+	norm, residual         bool
+	parts                  []int // output blocks of each dispatch; nil for all at once
+}
+
+func (c convCase) String() string {
+	return fmt.Sprintf("%dx%dx%dx%d_to_%d_k%dx%d_s%d%d_p%d%d_norm=%v_residual=%v_parts=%v",
+		c.n, c.in, c.h, c.w, c.out, c.kh, c.kw, c.sh, c.sw, c.ph, c.pw, c.norm, c.residual, c.parts)
+}
+
+func (c convCase) shape() convShape {
+	oh, ow := (c.h+2*c.ph-c.kh)/c.sh+1, (c.w+2*c.pw-c.kw)/c.sw+1
+	return convShape{
+		in: Shape{kt.Blocks(c.in), c.h, c.w}, out: Shape{kt.Blocks(c.out), oh, ow},
+		kh: c.kh, kw: c.kw, sh: c.sh, sw: c.sw, ph: c.ph, pw: c.pw, norm: c.norm, residual: c.residual, images: c.n,
+	}
+}
+
+// operands are what a convolution reads. residual is as large as the result.
+type operands struct {
+	x, w, scale, shift, residual *kt.Tensor
+}
+
+func (c convCase) operands(s shaders.Storage, rng *rand.Rand) operands {
+	out := c.shape().out
+	return operands{
+		x: kt.Random(rng, s, c.n, c.in, c.h, c.w, 0, 1), w: kt.Random(rng, s, c.out, c.in, c.kh, c.kw, 0, 0.3),
+		scale: kt.Random(rng, shaders.F32, c.n, c.in, 1, 1, 0, 1), shift: kt.Random(rng, shaders.F32, c.n, c.in, 1, 1, 0.3, 1),
+		residual: kt.Random(rng, s, c.n, c.out, out.H, out.W, 0, 1),
+	}
+}
+
+// affine lays scale and shift out: vec2 [N][8*ceil(C/8)], zero past the last channel.
+func (o operands) affine() []byte {
+	stride := 8 * kt.Blocks(o.scale.C)
+	values := make([]float64, o.scale.N*stride*2)
+	for i, scale := range o.scale.Data {
+		at := (i/o.scale.C*stride + i%o.scale.C) * 2
+		values[at], values[at+1] = scale, o.shift.Data[i]
+	}
+	return kt.Encode(shaders.F32, values)
+}
+
+// reference is the formula of shaders/conv.glsl in float64, with bounds, in the result's layout.
+func (c convCase) reference(s shaders.Storage, o operands) *kt.Values {
+	out := c.shape().out
+	// The operand as it is multiplied: normalized where c.norm is set, which costs two roundings.
+	f := kt.NewTensor(c.n, c.in, c.h, c.w)
+	for i, v := range o.x.Data {
+		if c.norm {
+			plane := i / (c.h * c.w)
+			v = max(v*o.scale.Data[plane]+o.shift.Data[plane], 0)
+		}
+		f.Data[i] = v
+	}
+	want, bound := kt.NewTensor(c.n, c.out, out.H, out.W), kt.NewTensor(c.n, c.out, out.H, out.W)
+	for i := range want.Data {
+		n, ch, oy, ox := i/(c.out*out.H*out.W), i/(out.H*out.W)%c.out, i/out.W%out.H, i%out.W
+		sum, magnitude := 0.0, 0.0
+		for ky := range c.kh {
+			for kx := range c.kw {
+				iy, ix := oy*c.sh-c.ph+ky, ox*c.sw-c.pw+kx
+				if !f.Inside(iy, ix) {
+					continue
+				}
+				for k := range c.in {
+					v := o.w.At(ch, k, ky, kx) * f.At(n, k, iy, ix)
+					sum, magnitude = sum+v, magnitude+math.Abs(v)
+					if c.norm { // its roundings are relative to the scaled value, before the shift
+						magnitude += math.Abs(o.w.At(ch, k, ky, kx) * o.x.At(n, k, iy, ix) * o.scale.At(n, k, 0, 0) / float64(c.in))
+					}
+				}
+			}
+		}
+		if c.residual {
+			sum, magnitude = sum+o.residual.Data[i], magnitude+math.Abs(o.residual.Data[i])
+		}
+		want.Data[i] = sum
+		bound.Data[i] = kt.SumError(2*c.in*c.kh*c.kw+3, magnitude) // a product and a sum each
+	}
+	ref := &kt.Values{}
+	bounds := kt.Decode(shaders.F32, bound.Activation(shaders.F32))
+	for i, v := range kt.Decode(shaders.F32, want.Activation(shaders.F32)) {
+		if bounds[i] == 0 {
+			ref.AddExact(0) // the padding, and sums without a term
+		} else {
+			ref.Add(s, v, bounds[i]+kt.U*math.Abs(v))
+		}
+	}
+	return ref
+}
+
+// run runs the convolution on one member of the family. As in plans, a residual is overwritten by
+// the result, and bindings that are not read are bound to x.
+func (c convCase) run(t *testing.T, dev *gpu.Device, m convMember, s shaders.Storage, o operands) []byte {
+	shape := c.shape()
+	parts := c.parts
+	if parts == nil {
+		parts = []int{shape.out.C}
+	}
+	out := o.residual.Activation(s)
+	x, packed := o.x.Activation(s), o.w.Packed(s)
+	norm, residual := x, x
+	if c.norm {
+		norm = o.affine()
+	}
+	if c.residual {
+		residual = nil
+	} else {
+		out = kt.Poison(len(out))
+	}
+	block := len(packed) / shape.out.C
+	var dispatches []kt.Dispatch
+	first := 0
+	for _, count := range parts {
+		spec, groups := m.spec(shape, count)
+		dispatches = append(dispatches, kt.Dispatch{
+			Kernel: m.kernel(shaders.For(s)), Spec: spec, Groups: groups,
+			Push: push(c.h, c.w, shape.out.H, shape.out.W, shape.in.C, count, first, shape.out.C),
+			In:   [][]byte{x, packed[first*block : (first+count)*block], norm, residual},
+		})
+		first += count
+	}
+	kt.Run(t, dev, out, dispatches...)
+	return out
+}
+
+// TestConvFamily runs every member that the device can run on every kind of layer.
+func TestConvFamily(t *testing.T) {
+	dev := gputest.Open(t)
+	for _, s := range storages {
+		for i, m := range convFamily {
+			if !m.usable(NewTarget(dev.Info(), s)) {
+				t.Logf("member %d, %s, does not run on %s", i, m.kernel(shaders.For(s)).Name, dev.Info().Name)
+				continue
+			}
+			for j, c := range convCases {
+				t.Run(fmt.Sprintf("%s/%v", m.kernel(shaders.For(s)).Name, c), func(t *testing.T) {
+					o := c.operands(s, random(uint64(j)))
+					got := c.run(t, dev, m, s, o)
+					c.reference(s, o).Check(t, "y", kt.Decode(s, got))
+				})
+			}
+		}
+	}
+}
+
+// Pictures have odd sides, more or fewer pixels than a tile; channels fill neither blocks nor tiles.
+var convCases = []convCase{
+	// 1x1: in a block, and the shortcut with stride 2
+	{n: 1, in: 8, out: 8, h: 8, w: 8, kh: 1, kw: 1, sh: 1, sw: 1},
+	{n: 2, in: 13, out: 20, h: 7, w: 9, kh: 1, kw: 1, sh: 1, sw: 1, norm: true},
+	{n: 1, in: 24, out: 72, h: 15, w: 13, kh: 1, kw: 1, sh: 1, sw: 1, norm: true, residual: true},
+	{n: 3, in: 5, out: 9, h: 5, w: 3, kh: 1, kw: 1, sh: 1, sw: 1, residual: true},
+	{n: 2, in: 16, out: 40, h: 9, w: 11, kh: 1, kw: 1, sh: 2, sw: 2, norm: true},
+	{n: 1, in: 19, out: 3, h: 8, w: 6, kh: 1, kw: 1, sh: 2, sw: 2},
+	{n: 1, in: 300, out: 17, h: 1, w: 1, kh: 1, kw: 1, sh: 1, sw: 1, norm: true},
+	// 3x3, padded
+	{n: 1, in: 8, out: 8, h: 6, w: 7, kh: 3, kw: 3, sh: 1, sw: 1, ph: 1, pw: 1},
+	{n: 3, in: 11, out: 27, h: 5, w: 9, kh: 3, kw: 3, sh: 1, sw: 1, ph: 1, pw: 1, norm: true},
+	{n: 2, in: 16, out: 24, h: 13, w: 17, kh: 3, kw: 3, sh: 2, sw: 2, ph: 1, pw: 1, norm: true},
+	{n: 1, in: 9, out: 33, h: 10, w: 12, kh: 3, kw: 3, sh: 2, sw: 2, ph: 1, pw: 1, norm: true, residual: true},
+	{n: 2, in: 8, out: 10, h: 2, w: 1, kh: 3, kw: 3, sh: 1, sw: 1, ph: 1, pw: 1, norm: true},
+	{n: 1, in: 8, out: 16, h: 1, w: 1, kh: 3, kw: 3, sh: 2, sw: 2, ph: 1, pw: 1, residual: true},
+	// the stem over column pairs, and kernels that differ in height and width
+	{n: 2, in: 7, out: 64, h: 33, w: 17, kh: 7, kw: 4, sh: 2, sw: 1, ph: 3, pw: 2},
+	{n: 1, in: 8, out: 12, h: 9, w: 7, kh: 1, kw: 5, sh: 1, sw: 2, ph: 0, pw: 2, norm: true},
+	{n: 1, in: 6, out: 10, h: 7, w: 5, kh: 5, kw: 3, sh: 3, sw: 1, ph: 2, pw: 0, norm: true},
+	// in parts, a residual under them
+	{n: 2, in: 12, out: 37, h: 5, w: 5, kh: 1, kw: 1, sh: 1, sw: 1, norm: true, residual: true, parts: []int{1, 3, 1}},
+	{n: 1, in: 8, out: 88, h: 9, w: 4, kh: 3, kw: 3, sh: 1, sw: 1, ph: 1, pw: 1, parts: []int{8, 3}},
+}

@@ -1,0 +1,124 @@
+package shaders_test
+
+import (
+	"fmt"
+	"math"
+	"testing"
+
+	"github.com/bitgpu/bitgpu/gpu"
+	"github.com/bitgpu/bitgpu/gpu/gputest"
+	"github.com/bitgpu/bitgpu/shaders"
+	kt "github.com/bitgpu/bitgpu/shaders/kerneltest"
+)
+
+const normEps = float32(1e-5)
+
+// statsGroup is the invocations of a workgroup of gn_stats.
+const statsGroup = 32
+
+type normCase struct {
+	n, c, h, w, groups int
+	chunk              int // pixels of a workgroup
+	mean, std          float64
+}
+
+// moments is torch's: mean and biased variance over a group's channels and all pixels.
+func (k normCase) moments(x *kt.Tensor, n, group int) (mean, variance float64) {
+	size := k.c / k.groups
+	count := float64(size * k.h * k.w)
+	for c := group * size; c < (group+1)*size; c++ {
+		for _, v := range x.Channel(n, c) {
+			mean += v / count
+		}
+	}
+	for c := group * size; c < (group+1)*size; c++ {
+		for _, v := range x.Channel(n, c) {
+			variance += (v - mean) * (v - mean) / count
+		}
+	}
+	return mean, variance
+}
+
+// reference is scale and shift of every image and channel, zero in the padding, with error bounds.
+func (k normCase) reference(x, gamma, beta *kt.Tensor) *kt.Values {
+	ref := &kt.Values{}
+	size := k.c / k.groups
+	// A lane sums its pixels' deviations from the chunk's first, statsGroup lanes are merged, then
+	// all chunks of all channels of the group; a merge rounds five times.
+	roundings := k.chunk/statsGroup + 5*(statsGroup+size*((k.h*k.w+k.chunk-1)/k.chunk))
+	for n := range k.n {
+		for c := range 8 * kt.Blocks(k.c) {
+			if c >= k.c {
+				ref.AddExact(0)
+				ref.AddExact(0)
+				continue
+			}
+			mean, variance := k.moments(x, n, c/size)
+			std := math.Sqrt(variance)
+			// The mean is kept as a sum of a pixel and a mean deviation, so that its own size costs
+			// one rounding a merge; deviations are of the size of std.
+			meanErr := kt.SumError(roundings, math.Abs(mean)+4*std)
+			varErr := 2*std*meanErr + kt.SumError(roundings, variance)
+			rstd := 1 / math.Sqrt(variance+float64(normEps))
+			relative := varErr*rstd*rstd/2 + 10*kt.U // a division, a square root, two products
+			g, b := gamma.Data[c], beta.Data[c]
+			scale := g * rstd
+			scaleErr := math.Abs(scale) * relative
+			ref.Add(shaders.F32, scale, scaleErr)
+			shift := b - mean*scale
+			ref.Add(shaders.F32, shift, math.Abs(mean)*scaleErr+math.Abs(scale)*meanErr+2*kt.U*(math.Abs(b)+math.Abs(mean*scale)))
+		}
+	}
+	return ref
+}
+
+// run computes scale and shift with the two kernels.
+func (k normCase) run(t *testing.T, dev *gpu.Device, s shaders.Storage, x, gamma, beta *kt.Tensor) []float64 {
+	pixels, planes := k.h*k.w, k.n*kt.Blocks(k.c)
+	chunks := (pixels + k.chunk - 1) / k.chunk
+	part := kt.Poison(chunks * planes * 8 * 8)
+	kt.Run(t, dev, part, kt.Dispatch{
+		Kernel: shaders.For(s).GNStats, Spec: []uint32{statsGroup},
+		Groups: [3]uint32{uint32(planes), uint32(chunks), 1}, Push: kt.Push(pixels, k.chunk), In: [][]byte{x.Activation(s)},
+	})
+	norm := kt.Poison(planes * 8 * 8)
+	kt.Run(t, dev, norm, kt.Dispatch{
+		Kernel: shaders.For(s).GNFinalize, Spec: []uint32{8},
+		Groups: kt.Grid(k.n*k.groups, 8, 1), Push: kt.Push(k.n, k.c, k.groups, pixels, k.chunk, normEps),
+		In: [][]byte{part, kt.Encode(shaders.F32, append(gamma.Data, beta.Data...))},
+	})
+	return kt.Decode(shaders.F32, norm)
+}
+
+func TestGroupNorm(t *testing.T) {
+	dev, rng := gputest.Open(t), random(6)
+	for _, k := range []normCase{
+		{1, 32, 7, 9, 32, 4096, 0, 1},          // a channel a group
+		{2, 12, 5, 5, 6, 4096, 0.5, 2},         // two channels; a block that is half empty
+		{3, 9, 4, 7, 3, 4096, -1, 0.1},         // groups that straddle blocks
+		{2, 36, 3, 3, 3, 4096, 0, 1},           // twelve channels, fewer pixels than lanes
+		{1, 16, 19, 17, 4, 64, 0, 1},           // six chunks, the last of three pixels
+		{2, 10, 16, 16, 5, 64, 1000, 1},        // large mean, full chunks
+		{1, 12, 23, 23, 1, 4096, 1000, 1},      // large mean, one group
+		{1, 8, 1, 1, 2, 4096, 3, 1},            // one pixel
+		{2, 8, 6, 6, 8, 4096, 0.05, 1e-3},      // variance below eps
+		{1, 4, 1, 33, 4, 32, 0, 0},             // constant: scale = gamma / sqrt(eps)
+		{1, 65536 / 4096, 4, 5, 2, 7, -300, 2}, // chunks that do not fill a workgroup
+	} {
+		for _, s := range storages {
+			t.Run(fmt.Sprintf("%v/%dx%dx%dx%d_%d_groups_chunk_%d_mean_%g", s, k.n, k.c, k.h, k.w, k.groups, k.chunk, k.mean), func(t *testing.T) {
+				x := kt.Random(rng, s, k.n, k.c, k.h, k.w, k.mean, k.std)
+				for c := range k.c { // every channel with a mean of its own
+					for n := range k.n {
+						for i, v := range x.Channel(n, c) {
+							x.Channel(n, c)[i] = kt.Round(s, v+k.std*float64(c%5))
+						}
+					}
+				}
+				gamma, beta := kt.Random(rng, shaders.F32, k.c, 1, 1, 1, 0, 1), kt.Random(rng, shaders.F32, k.c, 1, 1, 1, 0, 1)
+				got := k.run(t, dev, s, x, gamma, beta)
+				k.reference(x, gamma, beta).Check(t, "scale and shift", got)
+			})
+		}
+	}
+}

@@ -1,0 +1,118 @@
+// Package kerneltest runs single kernels for tests and holds what their results are compared with:
+// operands in the kernels' layouts, exact conversions, and bounds on rounding errors.
+//
+// Only tests import it. Operands are float64 on the host and exactly representable in the storage
+// type that they are laid out in, so that a reference computed in float64 sees what the kernel sees.
+package kerneltest
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"math"
+	"testing"
+
+	"github.com/bitgpu/bitgpu/gpu"
+	"github.com/bitgpu/bitgpu/shaders"
+)
+
+// Dispatch is one run of a kernel that writes its last binding.
+type Dispatch struct {
+	Kernel *shaders.Kernel
+	Spec   []uint32
+	Groups [3]uint32
+	Push   []byte
+	In     [][]byte // contents of the bindings before the last; nil binds the output itself
+	At     int      // byte of the output where the last binding begins
+}
+
+// poison is a NaN in binary32 and, twice, in binary16: what a kernel leaves out fails every comparison.
+var poison = []byte{0xc0, 0x7f, 0xc0, 0x7f}
+
+// Poison returns n bytes, a multiple of four, that are NaN in every storage type.
+func Poison(n int) []byte { return bytes.Repeat(poison, n/4) }
+
+// guard is the space that is watched on either side of an output; offsets of bindings on any device
+// are multiples of it.
+const guard = 256
+
+// Run runs dispatches in order on one output, which holds its first contents before and its last
+// ones after. The test fails if a kernel writes outside of it.
+func Run(t testing.TB, dev *gpu.Device, out []byte, dispatches ...Dispatch) {
+	t.Helper()
+	whole := append(append(Poison(guard), out...), Poison(guard)...)
+	staging := upload(t, dev, whole)
+	y, err := dev.NewBuffer(int64(len(whole)), gpu.Readback)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer y.Release()
+	rec := dev.NewRecorder()
+	rec.Copy(y.All(), staging)
+	for _, d := range dispatches {
+		pipeline, err := dev.NewPipeline(d.Kernel, d.Spec...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		bound := y.Slice(int64(guard+d.At), int64(len(out)-d.At))
+		var ranges []gpu.Range
+		for _, in := range d.In {
+			if in == nil {
+				ranges = append(ranges, bound)
+			} else {
+				ranges = append(ranges, upload(t, dev, in))
+			}
+		}
+		rec.Dispatch(pipeline, d.Groups, d.Push, append(ranges, bound)...)
+	}
+	cmds, err := rec.End()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cmds.Release()
+	pending, err := dev.Submit(gpu.Job{Compute: cmds})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := pending.Wait(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	after := y.Bytes()
+	if !bytes.Equal(after[:guard], Poison(guard)) || !bytes.Equal(after[guard+len(out):], Poison(guard)) {
+		t.Errorf("%s writes outside of its output", dispatches[0].Kernel.Name)
+	}
+	copy(out, after[guard:])
+}
+
+// upload returns memory that lives as long as the test's device. Behind it lies poison, for kernels
+// that read too far.
+func upload(t testing.TB, dev *gpu.Device, content []byte) gpu.Range {
+	t.Helper()
+	b, err := dev.NewBuffer(int64(len(content)+guard), gpu.Upload)
+	if err != nil {
+		t.Fatal(err)
+	}
+	copy(b.Bytes()[copy(b.Bytes(), content):], Poison(guard))
+	return b.Slice(0, int64(len(content)))
+}
+
+// Push lays ints and float32s out as push constants.
+func Push(values ...any) []byte {
+	var b []byte
+	for _, v := range values {
+		switch v := v.(type) {
+		case int:
+			b = binary.LittleEndian.AppendUint32(b, uint32(v))
+		case float32:
+			b = binary.LittleEndian.AppendUint32(b, math.Float32bits(v))
+		default:
+			panic(fmt.Sprintf("kerneltest: push constant of type %T", v))
+		}
+	}
+	return b
+}
+
+// Grid is the workgroups of the given size that cover x invocations, for y rows.
+func Grid(x, size, y int) [3]uint32 {
+	return [3]uint32{uint32((x + size - 1) / size), uint32(y), 1}
+}
