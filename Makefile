@@ -7,7 +7,7 @@ run: deps
 
 # Everything, on the device that "auto" picks, under the Vulkan validation layer.
 test: deps lint
-	go test -timeout 40m ./...
+	go test -count=1 -timeout 40m ./...
 
 # Throughput of three networks with generated weights.
 bench: deps

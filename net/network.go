@@ -18,6 +18,7 @@ type Network struct {
 	target  Target
 	weights *weights
 	table   *gpu.Buffer // normalization of bytes
+	copies  bool        // batches are copied to and from the device's own memory
 
 	mu       sync.Mutex
 	arena    *gpu.Buffer // shared by all programs; nil until the first
@@ -49,7 +50,12 @@ func Load(ctx context.Context, dev *gpu.Device, c Config, src Source, o Options)
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	n := &Network{dev: dev, config: c, target: NewTarget(dev.Info(), o.Storage), programs: map[BatchSpec]*program{}, wake: make(chan struct{})}
+	info := dev.Info()
+	n := &Network{
+		dev: dev, config: c, target: NewTarget(info, o.Storage),
+		copies:   info.Type != gpu.CPU && info.Type != gpu.Integrated,
+		programs: map[BatchSpec]*program{}, wake: make(chan struct{}),
+	}
 	var err error
 	if n.table, err = dev.NewBuffer(tableSize, gpu.Upload); err != nil {
 		return nil, fmt.Errorf("net: %w", err)

@@ -49,7 +49,7 @@ func (p *program) record() (_ *slot, err error) {
 		return nil, fmt.Errorf("net: output of a batch: %w", err)
 	}
 	s.input, s.output = s.staging, s.readback
-	if t := dev.Info().Type; t != gpu.CPU && t != gpu.Integrated {
+	if p.net.copies {
 		if s.input, err = dev.NewBuffer(plan.InputSize, gpu.DeviceLocal); err != nil {
 			return nil, fmt.Errorf("net: input of a batch: %w", err)
 		}

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"iter"
-	"math"
 	"strings"
 
 	"github.com/bitgpu/bitgpu"
@@ -93,7 +92,7 @@ func (j *job) run(ctx context.Context, m *bitgpu.Model) error {
 
 func (j *job) handle(a *answer, bar *bar) error {
 	if a.err == nil {
-		a.err = finite(a.output)
+		a.err = checkOutput(a.output)
 	}
 	if err := j.answer(a); err != nil {
 		return err
@@ -183,7 +182,11 @@ func rows(ctx context.Context, m *bitgpu.Model, in input, want bitgpu.Outputs) i
 				if shape[0] > 1 {
 					a.file = fmt.Sprintf("%s#%d", in.file, at+row)
 				}
-				if err == nil {
+				switch {
+				case err != nil:
+				case !finite(x.Data[row*npy.RowLen() : (row+1)*npy.RowLen()]):
+					a.err = errors.New("the input has NaN or infinity in it")
+				default:
 					a.output = out.Image(row)
 				}
 				if !yield(a) {
@@ -203,21 +206,22 @@ func tensorBatch(m *bitgpu.Model, npy *loader.NPYReader, want bitgpu.Outputs) (i
 	return m.BatchSize(shape[2], shape[3], want)
 }
 
-// errNotFinite is a picture's error if the network's answer has NaN or infinity in it: because the
-// --tensor input has, or because values are beyond fp16.
-var errNotFinite = errors.New("the result is not finite: it has NaN or infinity in it")
-
-// finite checks all tensors of a picture's output.
-func finite(o *bitgpu.Output) error {
+// checkOutput makes sure that all of a picture's output is finite. It is not where values have grown
+// beyond fp16.
+func checkOutput(o *bitgpu.Output) error {
 	for _, t := range append([]*bitgpu.Tensor{o.Logits, o.Embedding, o.Unpooled}, o.Maps...) {
-		if t == nil {
-			continue
-		}
-		for _, v := range t.Data {
-			if math.IsNaN(float64(v)) || math.IsInf(float64(v), 0) {
-				return errNotFinite
-			}
+		if t != nil && !finite(t.Data) {
+			return errors.New("the result has NaN or infinity in it")
 		}
 	}
 	return nil
+}
+
+func finite(values []float32) bool {
+	for _, v := range values {
+		if v-v != 0 { // NaN for both
+			return false
+		}
+	}
+	return true
 }

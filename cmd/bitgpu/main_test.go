@@ -29,8 +29,8 @@ const (
 	nets   = "../../tests/testdata/nets"
 )
 
-// binary is the command's path, and caches a folder for compiled kernels. TestMain sets them.
-var binary, caches string
+// program is the command's path, and caches a folder for compiled kernels. TestMain sets them.
+var program, caches string
 
 func TestMain(m *testing.M) {
 	os.Exit(func() int {
@@ -40,8 +40,8 @@ func TestMain(m *testing.M) {
 			return 1
 		}
 		defer os.RemoveAll(dir)
-		binary, caches = filepath.Join(dir, "bitgpu.exe"), filepath.Join(dir, "cache")
-		if out, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
+		program, caches = filepath.Join(dir, "bitgpu.exe"), filepath.Join(dir, "cache")
+		if out, err := exec.Command("go", "build", "-o", program, ".").CombinedOutput(); err != nil {
 			fmt.Fprintf(os.Stderr, "go build: %v\n%s", err, out)
 			return 1
 		}
@@ -76,7 +76,7 @@ type outcome struct {
 
 func (r run) do(t *testing.T) outcome {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), binary, r.args...)
+	cmd := exec.CommandContext(t.Context(), program, r.args...)
 	cmd.Env, cmd.Dir = environment(r.env...), r.dir
 	var stdout, stderr bytes.Buffer
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(r.stdin), &stdout, &stderr

@@ -2,11 +2,9 @@ package main
 
 import (
 	"encoding/csv"
-	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -82,7 +80,7 @@ func TestRunCSV(t *testing.T) {
 
 func TestRunTable(t *testing.T) {
 	out := bitgpuRun(t, exitFailed, demoArgs("run", "--topk", "2", cat, "missing.png")...)
-	want := cat + "\n   66.42%  cat\n   25.01%  frog\nmissing.png\n        -  failed\n"
+	want := cat + "\n   66.42%  cat\n   25.02%  frog\nmissing.png\n        -  failed\n"
 	if out.stdout != want {
 		t.Errorf("%q, want %q", out.stdout, want)
 	}
@@ -102,7 +100,7 @@ func hostile(t *testing.T, dir string) (files, errors []string) {
 		name, content, err string
 	}{
 		{"empty.png", "", "not a PNG, JPEG, GIF, BMP, WebP or TIFF image"},
-		{"huge.png", "\x89PNG\r\n\x1a\n\x00\x00\x00\x0dIHDR\x00\x00\xea\x60\x00\x00\xea\x60\x08\x02\x00\x00\x00\xf1\xb2\x1a\x3e", "image too large"},
+		{"huge.png", "\x89PNG\r\n\x1a\n\x00\x00\x00\x0dIHDR\x00\x00\xea\x60\x00\x00\xea\x60\x08\x02\x00\x00\x00\x0f\xb0\xe2\x15", "image too large"},
 		{"text.jpg", "this is no picture", "not a PNG, JPEG, GIF, BMP, WebP or TIFF image"},
 		{"truncated.png", string(whole[:len(whole)/2]), "truncated.png"},
 	} {
@@ -123,8 +121,71 @@ func TestRunHostilePictures(t *testing.T) {
 	for _, f := range bad {
 		files = append(files, f, cat)
 	}
-	logits := filepath.Join(dir, "logits.npy")
-	out := bitgpuRun(t, exitFailed, demoArgs("run", "--format", "json", "--logits", logits, "--batch", "3")[:0:0]...)
-	_ = out
-	_ = fmt.Sprint(errors, files, strconv.Itoa(0))
+	files = append(files, "missing.png", dir+"/*.none")
+	errors = append(errors, "missing.png: no such file", "no file matches")
+	logits := filepath.Join(t.TempDir(), "logits.npy")
+	out := run{args: demoArgs("run", "--format", "json", "--logits", logits, "--batch", "3", "-", dir+"/*.none"),
+		stdin: strings.Join(files[:len(files)-1], "\n")}.do(t)
+	out.exited(t, exitFailed, nil)
+	if want := "bitgpu: 6 of 10 inputs failed\n"; out.stderr != want {
+		t.Errorf("stderr %q, want %q", out.stderr, want)
+	}
+	got, rows := lines(t, out.stdout), array(t, logits)
+	if len(got) != len(files) || rows.Shape[0] != len(files) {
+		t.Fatalf("%d lines, logits %v for %d files", len(got), rows.Shape, len(files))
+	}
+	for i, file := range files {
+		switch l := got[i]; {
+		case l.File != file:
+			t.Errorf("line %d is about %s, want %s", i, l.File, file)
+		case file == cat:
+			if len(l.Top) != 5 || l.Top[0].Label != "cat" {
+				t.Errorf("%+v", l)
+			}
+			same(t, "logits", rowOf(rows, i), rowOf(rows, 1))
+		default:
+			wants(t, l.Error, errors[0])
+			errors = errors[1:]
+			allNaN(t, file, rowOf(rows, i))
+		}
+	}
+}
+
+// TestRunAllFailed has no answer at all: the device stays idle, and no array is written.
+func TestRunAllFailed(t *testing.T) {
+	dir := t.TempDir()
+	out := bitgpuRun(t, exitFailed, demoArgs("run", "--format", "json", "--logits", filepath.Join(dir, "logits.npy"), dir, "*.none")...)
+	got := lines(t, out.stdout)
+	if len(got) != 2 {
+		t.Fatal(out.stdout)
+	}
+	wants(t, got[0].Error, "no .png, .jpg")
+	wants(t, got[1].Error, "no file matches")
+	onlyFiles(t, dir)
+}
+
+// TestRunNothing has an empty list: no inputs, none of which failed.
+func TestRunNothing(t *testing.T) {
+	out := run{args: demoArgs("run", "-"), stdin: "\n\r\n"}.do(t)
+	if out.code != exitOK || out.stdout+out.stderr != "" {
+		t.Errorf("%+v", out)
+	}
+}
+
+// TestRunOut keeps an old file until the new one is complete.
+func TestRunOut(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "answers.txt")
+	if err := os.WriteFile(file, []byte("old"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	bitgpuRun(t, exitOpen, "run", "--model", "no-such-model", "--out", file, cat)
+	if text, _ := os.ReadFile(file); string(text) != "old" {
+		t.Errorf("after a failure the file holds %q", text)
+	}
+	bitgpuRun(t, exitOK, demoArgs("run", "--topk", "1", "--out", file, cat)...)
+	if text, _ := os.ReadFile(file); string(text) != cat+"\n   66.42%  cat\n" {
+		t.Errorf("the file holds %q", text)
+	}
+	onlyFiles(t, dir, "answers.txt")
 }

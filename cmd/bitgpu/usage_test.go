@@ -1,0 +1,83 @@
+package main
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestUsageErrors wants one line that says what is wrong, and one that says where help is.
+func TestUsageErrors(t *testing.T) {
+	dir := t.TempDir()
+	for _, test := range []struct{ args, want, help string }{
+		{"walk", `unknown command "walk"`, "bitgpu"},
+		{"--format json", "unknown flag: --format", "bitgpu"},
+		{"run --speed 3 a.png", "unknown flag: --speed", "bitgpu run"},
+		{"run", "no PATH", "bitgpu run"},
+		{"run --topk 0 a.png", "--topk", "bitgpu run"},
+		{"run --topk many a.png", "--topk", "bitgpu run"},
+		{"run --format xml a.png", `"xml" is none of table, json and csv`, "bitgpu run"},
+		{"run --batch 0 a.png", "auto or a number", "bitgpu run"},
+		{"run --precision fp8 a.png", `"fp8" is none of auto, fp32 and fp16`, "bitgpu run"},
+		{"run --weights mine a.png", "random:golden", "bitgpu run"},
+		{"embed --out DIR/x.npy", "no PATH", "bitgpu embed"},
+		{"embed --out DIR/x.txt a.png", "neither a .npy nor a .jsonl", "bitgpu embed"},
+		{"embed --unpooled a.png", "--unpooled needs --out FILE.npy", "bitgpu embed"},
+		{"embed --unpooled --out DIR/x.jsonl a.png", "--unpooled needs --out FILE.npy", "bitgpu embed"},
+		{"features a.png", "--out DIR is missing", "bitgpu features"},
+		{"features --out DIR --indices x a.png", "--indices", "bitgpu features"},
+		{"features --out DIR --model demo --indices 5 a.png", "feature map 5, this network has 0 to 4", "bitgpu features"},
+		{"preprocess a.png", "--out FILE.npy is missing", "bitgpu preprocess"},
+		{"preprocess --out DIR/x.npy --size 0 a.png", "--size", "bitgpu preprocess"},
+		{"preprocess --out DIR/x.npy --size 99999 a.png", "size 99999", "bitgpu preprocess"},
+		{"preprocess --out DIR/x.npy --crop-pct 1.5 a.png", "--crop-pct", "bitgpu preprocess"},
+		{"preprocess --out DIR/x.npy --crop-pct NaN a.png", "--crop-pct", "bitgpu preprocess"},
+		{"preprocess --out DIR/x.npy --interpolation cubic a.png", "neither bicubic nor bilinear", "bitgpu preprocess"},
+		{"bench a.png", `unknown command "a.png"`, "bitgpu bench"},
+		{"bench --batch 1,x", "--batch", "bitgpu bench"},
+		{"bench --runs 0", "--runs", "bitgpu bench"},
+		{"bench --warmup -1", "--warmup", "bitgpu bench"},
+		{"bench --size -1", "--size", "bitgpu bench"},
+		{"devices all", `unknown command "all"`, "bitgpu devices"},
+	} {
+		args := strings.Fields(strings.ReplaceAll(test.args, "DIR", dir))
+		out := run{args: args}.do(t)
+		out.exited(t, exitUsage, args)
+		wants(t, out.stderr, test.want)
+		if hint := "Try '" + test.help + " --help'.\n"; !strings.HasPrefix(out.stderr, "bitgpu: ") || !strings.HasSuffix(out.stderr, hint) ||
+			strings.Count(out.stderr, "\n") != 2 || out.stdout != "" {
+			t.Errorf("bitgpu %s printed\n%s%s", test.args, out.stdout, out.stderr)
+		}
+	}
+	onlyFiles(t, dir)
+}
+
+// TestBadTargets are results that cannot be written, found out before any work.
+func TestBadTargets(t *testing.T) {
+	dir := t.TempDir()
+	none := filepath.Join(dir, "none", "x")
+	for _, test := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"run", "--out", none}, "no such file"},
+		{[]string{"run", "--out", dir}, "is a directory"},
+		{[]string{"run", "--logits", none + ".npy"}, "no such file"},
+		{[]string{"embed", "--out", none + ".npy"}, "no such file"},
+		{[]string{"embed", "--out", none + ".jsonl"}, "no such file"},
+		{[]string{"features", "--out", cat}, "not a directory"},
+		{[]string{"preprocess", "--out", dir}, "not a regular file"},
+	} {
+		out := bitgpuRun(t, exitFailed, append(test.args, "--model", "demo", cat)...)
+		wants(t, out.stderr, "--", test.want)
+	}
+	onlyFiles(t, dir)
+}
+
+func TestHelpAndVersion(t *testing.T) {
+	wants(t, bitgpuRun(t, exitOK, "--help").stdout, "run", "embed", "features", "preprocess", "bench", "devices", "Exit codes")
+	wants(t, bitgpuRun(t, exitOK, "run", "--help").stdout, "--logits", "--tensor", "--topk")
+	if v := bitgpuRun(t, exitOK, "--version").stdout; !strings.HasPrefix(v, "bitgpu ") || strings.Count(v, "\n") != 1 {
+		t.Errorf("version %q", v)
+	}
+}
