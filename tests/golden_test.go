@@ -193,3 +193,27 @@ func sameTop1(t *testing.T, file string, logits *bitgpu.Tensor, want []float64) 
 		}
 	}
 }
+
+// TestCheckpointTypes loads one network as F32, F16 and BF16: each must give what timm gives with the
+// rounded weights.
+func TestCheckpointTypes(t *testing.T) {
+	g, shapes := readGolden(t, "testdata/nets/tiny/io_64x64.safetensors")
+	for file, prefix := range map[string]string{"model": "", "model_fp16": "fp16w.", "model_bf16": "bf16w."} {
+		m := open(t, "testdata/nets/tiny/"+file+".safetensors", bitgpu.Options{Precision: bitgpu.FP32})
+		out, err := m.Forward(context.Background(), g.input(shapes), bitgpu.Outputs{Logits: true, Embedding: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, tensor := range map[string]*bitgpu.Tensor{"logits": out.Logits, "pre_logits": out.Embedding} {
+			want := g[prefix+name+".f64"]
+			if worst, _ := errors(tensor.Data, want); worst > boundFP32 {
+				t.Errorf("%s %s: max error / rms %.3g, want at most %g", file, name, worst, boundFP32)
+			}
+			if prefix != "" {
+				if worst, _ := errors(tensor.Data, g[name+".f64"]); worst < 10*boundFP32 {
+					t.Errorf("%s %s: as close to the unrounded weights as to its own", file, name)
+				}
+			}
+		}
+	}
+}

@@ -142,7 +142,7 @@ func (a *app) bench(ctx context.Context, o benchOptions) error {
 		return nil
 	})
 	if errors.Is(err, bitgpu.ErrNoModel) && o.model.weights == "" {
-		return fmt.Errorf("%w\nto measure a published model without its weights, add --weights %s", err, bitgpu.RandomGolden)
+		return fmt.Errorf("%w\nTo measure a published model without its weights: --weights %s", err, bitgpu.RandomGolden)
 	}
 	return err
 }

@@ -74,11 +74,11 @@ func (a *app) execute(ctx context.Context, args []string) int {
 		complain(a.stderr, errors.New("interrupted"))
 		return exitInterrupted
 	case !errors.As(err, &f):
-		f = &failure{exitUsage, err}
+		f = &failure{exitUsage, err} // cobra's own
 	case errors.Is(err, syscall.EPIPE):
 		return f.code // whoever read the results has had enough
 	}
-	complain(a.stderr, f.err)
+	complain(a.stderr, err)
 	if f.code == exitUsage {
 		fmt.Fprintf(a.stderr, "Try '%s --help'.\n", cmd.CommandPath())
 	}

@@ -73,6 +73,9 @@ func (a *app) with(ctx context.Context, f *modelFlags, batch batch, use func(*bi
 		Progress: bar.set,
 	})
 	bar.end()
+	if errors.Is(err, bitgpu.ErrNoModel) && f.weights == "" {
+		err = fmt.Errorf("%w\nTo see bitgpu work without weights: --model %s", err, bitgpu.Demo)
+	}
 	if err != nil {
 		return cannotOpen(err)
 	}

@@ -87,11 +87,9 @@ func TestNoWeights(t *testing.T) {
 	for _, command := range [][]string{{"run", cat}, {"embed", cat}, {"features", "--out", dir, cat}, {"bench"}} {
 		out := run{args: command, env: []string{"BITGPU_MODELS=" + dir}}.do(t)
 		out.exited(t, exitOpen, command)
-		wants(t, out.stderr, "resnetv2_152x2_bit.goog_teacher_in21k_ft_in1k_384", dir, "huggingface", "demo")
+		wants(t, out.stderr, "resnetv2_152x2_bit.goog_teacher_in21k_ft_in1k_384", dir, "huggingface", "--model demo")
 		if command[0] == "bench" {
 			wants(t, out.stderr, "--weights random:golden")
-		} else {
-			wants(t, out.stderr, "--model demo")
 		}
 	}
 }

@@ -26,10 +26,9 @@ func newRoot(a *app) *cobra.Command {
 		Version:       version(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args:          cobra.NoArgs,
-		CompletionOptions: cobra.CompletionOptions{
-			HiddenDefaultCmd: true,
-		},
+
+		DisableSuggestions: true, // errors of usage have one line
+		CompletionOptions:  cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
 	root.SetVersionTemplate("bitgpu {{.Version}}\n")
 	root.AddCommand(a.runCommand(), a.embedCommand(), a.featuresCommand(), a.preprocessCommand(), a.benchCommand(), a.devicesCommand())

@@ -1,0 +1,118 @@
+package bitgpu_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/bitgpu/bitgpu"
+	"github.com/bitgpu/bitgpu/loader"
+	"github.com/bitgpu/bitgpu/net"
+)
+
+// openDemo opens the demo network under the validation layer.
+func openDemo(t *testing.T, o bitgpu.Options) *bitgpu.Model {
+	t.Helper()
+	o.Validation, o.CacheDir = true, "none"
+	m, err := bitgpu.Open(context.Background(), bitgpu.Demo, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := m.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return m
+}
+
+func TestMeasure(t *testing.T) {
+	m, ctx := openDemo(t, bitgpu.Options{Batch: 3}), context.Background()
+	r, err := m.Measure(ctx, bitgpu.MeasureOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Batch != 3 || r.Size != 64 || r.Time <= 0 || r.FLOPs <= 0 || r.Steps != nil {
+		t.Errorf("%+v", r)
+	}
+	small, err := m.Measure(ctx, bitgpu.MeasureOptions{Batch: 1, Size: 33, Profile: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if small.Batch != 1 || small.Size != 33 || small.FLOPs >= r.FLOPs/3 {
+		t.Errorf("%+v", small)
+	}
+	var flops int64
+	names := map[string]bool{}
+	for _, s := range small.Steps {
+		if names[s.Name] || s.Kernel == "" || s.Time < 0 {
+			t.Errorf("step %+v", s)
+		}
+		names[s.Name] = true
+		flops += s.FLOPs
+	}
+	if flops != small.FLOPs || !names["stem.conv"] || !names["head.fc"] {
+		t.Errorf("the steps have %d FLOPs, all of it %d: %v", flops, small.FLOPs, names)
+	}
+	if _, err := m.Measure(ctx, bitgpu.MeasureOptions{Batch: 1 << 30}); !errors.Is(err, net.ErrTooLarge) {
+		t.Errorf("%v, want ErrTooLarge", err)
+	}
+	if _, err := m.Measure(ctx, bitgpu.MeasureOptions{Batch: -1}); err == nil {
+		t.Error("a batch of -1 was measured")
+	}
+	if _, err := m.Measure(ctx, bitgpu.MeasureOptions{Size: 8}); err == nil {
+		t.Error("a size of 8 was measured")
+	}
+}
+
+func TestBatchSize(t *testing.T) {
+	want := bitgpu.Outputs{Logits: true}
+	if n, err := openDemo(t, bitgpu.Options{Batch: 3}).BatchSize(64, 80, want); n != 3 || err != nil {
+		t.Errorf("%d, %v, want Options.Batch", n, err)
+	}
+	m := openDemo(t, bitgpu.Options{})
+	small, err := m.BatchSize(32, 32, want)
+	if err != nil || small < 1 || small > 64 {
+		t.Errorf("%d, %v", small, err)
+	}
+	if large, err := m.BatchSize(320, 320, want); err != nil || large < 1 || large > small {
+		t.Errorf("%d at 320x320, %d at 32x32, %v", large, small, err)
+	}
+	if _, err := m.BatchSize(1<<20, 1<<20, want); !errors.Is(err, net.ErrTooLarge) {
+		t.Errorf("%v, want ErrTooLarge", err)
+	}
+	if _, err := m.BatchSize(32, 31, want); err == nil {
+		t.Error("32x31 has a batch size")
+	}
+}
+
+func TestFindPreprocess(t *testing.T) {
+	t.Setenv("BITGPU_MODELS", t.TempDir())
+	t.Setenv("HF_HUB_CACHE", t.TempDir())
+	half := [3]float32{0.5, 0.5, 0.5}
+	for _, test := range []struct {
+		name string
+		want loader.Preprocess
+	}{
+		{bitgpu.Demo, loader.Preprocess{Size: 64, CropPct: 1, Interpolation: loader.Bicubic, Mean: half, Std: half}},
+		{bitgpu.DefaultModel, loader.Preprocess{Size: 384, CropPct: 1, Interpolation: loader.Bicubic, Mean: half, Std: half}},
+		{"resnetv2_101x1_bit", loader.Preprocess{Size: 448, CropPct: 1, Interpolation: loader.Bilinear, Mean: half, Std: half}},
+	} {
+		if got, err := bitgpu.FindPreprocess(test.name); got != test.want || err != nil {
+			t.Errorf("%s: %+v, %v, want %+v", test.name, got, err, test.want)
+		}
+	}
+	for _, name := range []string{"no-such-model", "./none.safetensors", t.TempDir()} {
+		if _, err := bitgpu.FindPreprocess(name); !errors.Is(err, bitgpu.ErrNoModel) {
+			t.Errorf("%s: %v, want ErrNoModel", name, err)
+		}
+	}
+}
+
+func TestPrecisionString(t *testing.T) {
+	for _, p := range []bitgpu.Precision{bitgpu.Auto, bitgpu.FP32, bitgpu.FP16} {
+		if got, err := bitgpu.ParsePrecision(p.String()); got != p || err != nil {
+			t.Errorf("%v becomes %v, %v", p, got, err)
+		}
+	}
+}

@@ -1,0 +1,249 @@
+package net
+
+import (
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/bitgpu/bitgpu/shaders"
+)
+
+// planCheck plays a plan through and watches what happens to memory. It knows the steps only: their
+// kernels' accesses, push constants and bindings.
+type planCheck struct {
+	t       *testing.T
+	plan    *Plan
+	arena   []piece            // sorted, not overlapping
+	outputs []piece            // of the output space
+	weights map[string][]piece // of each parameter, what was bound
+}
+
+// piece is a range of bytes and the value that was last written to it.
+type piece struct {
+	from, to int64
+	value    string
+}
+
+// checkPlan checks the invariants of a plan:
+//
+//   - every binding is aligned, within its space and within the device's limits;
+//   - what a step reads was written before, and by nobody else since;
+//   - a step overwrites no byte that it reads, but a convolution its residual, plane by plane;
+//   - all of the weights are used, and all of the outputs are written, once;
+//   - the operations of the steps add up to those of the graph.
+func checkPlan(t *testing.T, p *Plan) {
+	t.Helper()
+	c := &planCheck{t: t, plan: p, weights: map[string][]piece{}}
+	var flops int64
+	for i := range p.Steps {
+		c.step(&p.Steps[i])
+		flops += p.Steps[i].FLOPs
+	}
+	c.checkWeights()
+	c.checkOutputs()
+	if flops != p.FLOPs() {
+		t.Errorf("the steps take %d operations, the graph %d", flops, p.FLOPs())
+	}
+}
+
+func (c *planCheck) step(s *Step) {
+	k, target := s.Kernel, c.plan.Target
+	if len(s.Refs) != len(k.Bindings) || len(s.Push) != k.Push || len(s.Spec) > len(k.Spec) {
+		c.t.Fatalf("%s: %d bindings, %d bytes of push constants, %d constants do not suit %s", s.Name, len(s.Refs), len(s.Push), len(s.Spec), k.Name)
+	}
+	for i, n := range s.Groups {
+		if n < 1 || n > target.MaxGroups[i] {
+			c.t.Errorf("%s: %v workgroups", s.Name, s.Groups)
+		}
+	}
+	for i, r := range s.Refs {
+		if r.Offset%target.Align != 0 || r.Size < 1 || r.Size > target.MaxRange {
+			c.t.Errorf("%s: binding %d, %s, is %d bytes at %d", s.Name, i, r.Name, r.Size, r.Offset)
+		}
+		if k.Bindings[i] == shaders.Read {
+			c.read(s, r)
+		}
+	}
+	for i, r := range s.Refs {
+		if k.Bindings[i]&shaders.Write != 0 {
+			c.write(s, i, r)
+		}
+	}
+}
+
+// read checks that the bytes of a binding hold the value that it names.
+func (c *planCheck) read(s *Step, r Ref) {
+	switch r.Space {
+	case WeightSpace:
+		c.weights[r.Name] = append(c.weights[r.Name], piece{r.Offset, r.Offset + r.Size, s.Name})
+	case InputSpace, TableSpace:
+		if size := map[Space]int64{InputSpace: c.plan.InputSize, TableSpace: tableSize}[r.Space]; r.Offset != 0 || r.Size != size {
+			c.t.Errorf("%s: reads %d bytes at %d of %d", s.Name, r.Size, r.Offset, size)
+		}
+	case ArenaSpace:
+		c.checkHolds(s, r, c.arena)
+	case OutputSpace: // the classifier reads the embedding there
+		c.checkHolds(s, r, c.outputs)
+	}
+}
+
+func (c *planCheck) checkHolds(s *Step, r Ref, pieces []piece) {
+	at := r.Offset
+	for _, p := range pieces {
+		if p.from > at || p.to <= at {
+			continue
+		}
+		if p.value != r.Name {
+			// A residual's planes that this sum has taken over already, in an earlier dispatch.
+			if !(isConv(s) && p.value == s.Refs[4].Name && r == s.Refs[3]) {
+				c.t.Errorf("%s: reads %s at %d, where %s is", s.Name, r.Name, at, p.value)
+				return
+			}
+		}
+		if at = p.to; at >= r.Offset+r.Size {
+			return
+		}
+	}
+	c.t.Errorf("%s: reads %s at %d, where nothing was written", s.Name, r.Name, at)
+}
+
+func isConv(s *Step) bool { return strings.HasPrefix(s.Kernel.Name, "conv_") }
+
+// write puts the value of a binding into the bytes that the step writes.
+func (c *planCheck) write(s *Step, binding int, r Ref) {
+	for i, other := range s.Refs {
+		overlaps := i != binding && other.Space == r.Space && other.Offset < r.Offset+r.Size && r.Offset < other.Offset+other.Size
+		// Of a convolution, binding 3 is the residual: the same bytes, or none.
+		if overlaps && !(isConv(s) && i == 3 && s.Spec[8] == 1 && other.Offset == r.Offset && other.Size == r.Size) {
+			c.t.Errorf("%s: writes %s over %s", s.Name, r.Name, other.Name)
+		}
+	}
+	pieces, size := &c.arena, c.plan.ArenaSize
+	switch r.Space {
+	case OutputSpace:
+		pieces, size = &c.outputs, c.plan.OutputSize
+	case ArenaSpace:
+	default:
+		c.t.Errorf("%s: writes %s in space %d", s.Name, r.Name, r.Space)
+		return
+	}
+	if r.Offset < 0 || r.Offset+r.Size > size {
+		c.t.Errorf("%s: writes %s beyond %d bytes", s.Name, r.Name, size)
+	}
+	for _, p := range c.written(s, r) {
+		*pieces = overwrite(*pieces, p)
+	}
+}
+
+// written is which bytes of its output a step writes: of a convolution the planes of its dispatch.
+func (c *planCheck) written(s *Step, r Ref) []piece {
+	if !isConv(s) {
+		return []piece{{r.Offset, r.Offset + r.Size, r.Name}}
+	}
+	field := func(i int) int64 { return int64(binary.LittleEndian.Uint32(s.Push[4*i:])) }
+	count, first, planes := field(5), field(6), field(7)
+	plane := r.Size / int64(c.plan.Batch) / planes
+	if want := field(2) * field(3) * 8 * c.plan.Target.Storage.Size(); plane != want {
+		c.t.Errorf("%s: %s has planes of %d bytes, want %d", s.Name, r.Name, plane, want)
+	}
+	var list []piece
+	for n := range int64(c.plan.Batch) {
+		at := r.Offset + (n*planes+first)*plane
+		list = append(list, piece{at, at + count*plane, r.Name})
+	}
+	return list
+}
+
+// overwrite puts p over whatever is there.
+func overwrite(pieces []piece, p piece) []piece {
+	var out []piece
+	for _, q := range pieces {
+		if left := (piece{q.from, min(q.to, p.from), q.value}); left.from < left.to {
+			out = append(out, left)
+		}
+		if right := (piece{max(q.from, p.to), q.to, q.value}); right.from < right.to {
+			out = append(out, right)
+		}
+	}
+	out = append(out, p)
+	slices.SortFunc(out, func(a, b piece) int { return int(a.from - b.from) })
+	return out
+}
+
+// checkWeights checks that the parts of each parameter follow one another to its end.
+func (c *planCheck) checkWeights() {
+	g := c.plan.Graph
+	want := map[string]int64{}
+	element := c.plan.Target.Storage.Size()
+	for _, n := range g.Nodes {
+		switch n.Op {
+		case Conv, Linear:
+			taps := int64(max(n.Kernel*n.Kernel, 1))
+			in := int64(blocks(g.Nodes[n.In[0]].Out.C))
+			if g.Nodes[n.In[0]].Op == Input {
+				taps = 7 * 4
+			}
+			want[n.Name+".weight"] = int64(blocks(n.Out.C)) * taps * in * 64 * element
+			if n.Op == Linear {
+				want[n.Name+".bias"] = int64(n.Out.C) * 4
+			}
+		case NormReLU:
+			want[n.Name] = int64(n.Out.C) * 8
+		}
+	}
+	for name, size := range want {
+		at := int64(0)
+		for _, p := range c.weights[name] {
+			if p.from == 0 && p.to == size { // a small one, bound as a whole by every dispatch
+				at = size
+				continue
+			}
+			if p.from != at {
+				c.t.Errorf("%s is bound at %d after %d", name, p.from, at)
+			}
+			at = p.to
+		}
+		if at != size {
+			c.t.Errorf("%d bytes of %s are bound, want %d", at, name, size)
+		}
+		delete(c.weights, name)
+	}
+	if len(c.weights) > 0 {
+		c.t.Errorf("unknown weights: %v", c.weights)
+	}
+}
+
+// checkOutputs checks that each wanted result was written, and that none lies over another.
+func (c *planCheck) checkOutputs() {
+	p, g := c.plan, c.plan.Graph
+	var end []piece
+	result := func(what string, r *Result, id int) {
+		if (r != nil) != (id >= 0) {
+			c.t.Errorf("%s: result %v, node %d", what, r, id)
+		}
+		if r == nil || id < 0 {
+			return
+		}
+		if n := g.Nodes[id]; r.Shape != n.Out || r.Stride < n.Out.C*n.Out.Pixels() {
+			c.t.Errorf("%s: %+v, want the shape %v", what, *r, n.Out)
+		}
+		size := int64(p.Batch) * int64(r.Stride) * 4
+		c.checkHolds(&Step{Name: what, Kernel: &shaders.Kernel{}}, Ref{OutputSpace, g.Nodes[id].Name, r.Offset, size}, c.outputs)
+		end = append(end, piece{r.Offset, r.Offset + size, what})
+	}
+	result("logits", p.Logits, g.Logits)
+	result("embedding", p.Embedding, g.Embedding)
+	result("unpooled", p.Unpooled, g.Unpooled)
+	for i := range g.Maps {
+		result(fmt.Sprint("map ", i), p.Maps[i], g.Maps[i])
+	}
+	for i, a := range end {
+		for _, b := range end[:i] {
+			if a.from < b.to && b.from < a.to {
+				c.t.Errorf("%s lies over %s", a.value, b.value)
+			}
+		}
+	}
+}
