@@ -1,7 +1,6 @@
 package bitgpu_test
 
 import (
-	"context"
 	"errors"
 	"testing"
 
@@ -10,24 +9,8 @@ import (
 	"github.com/bitgpu/bitgpu/net"
 )
 
-// openDemo opens the demo network under the validation layer.
-func openDemo(t *testing.T, o bitgpu.Options) *bitgpu.Model {
-	t.Helper()
-	o.Validation, o.CacheDir = true, "none"
-	m, err := bitgpu.Open(context.Background(), bitgpu.Demo, o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := m.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return m
-}
-
 func TestMeasure(t *testing.T) {
-	m, ctx := openDemo(t, bitgpu.Options{Batch: 3}), context.Background()
+	m, ctx := demo(t, bitgpu.Options{Batch: 3}), t.Context()
 	r, err := m.Measure(ctx, bitgpu.MeasureOptions{})
 	if err != nil {
 		t.Fatal(err)
@@ -66,22 +49,21 @@ func TestMeasure(t *testing.T) {
 }
 
 func TestBatchSize(t *testing.T) {
-	want := bitgpu.Outputs{Logits: true}
-	if n, err := openDemo(t, bitgpu.Options{Batch: 3}).BatchSize(64, 80, want); n != 3 || err != nil {
+	if n, err := demo(t, bitgpu.Options{Batch: 3}).BatchSize(64, 80, logits); n != 3 || err != nil {
 		t.Errorf("%d, %v, want Options.Batch", n, err)
 	}
-	m := openDemo(t, bitgpu.Options{})
-	small, err := m.BatchSize(32, 32, want)
+	m := demo(t, bitgpu.Options{})
+	small, err := m.BatchSize(32, 32, logits)
 	if err != nil || small < 1 || small > 64 {
 		t.Errorf("%d, %v", small, err)
 	}
-	if large, err := m.BatchSize(320, 320, want); err != nil || large < 1 || large > small {
+	if large, err := m.BatchSize(320, 320, logits); err != nil || large < 1 || large > small {
 		t.Errorf("%d at 320x320, %d at 32x32, %v", large, small, err)
 	}
-	if _, err := m.BatchSize(1<<20, 1<<20, want); !errors.Is(err, net.ErrTooLarge) {
+	if _, err := m.BatchSize(1<<20, 1<<20, logits); !errors.Is(err, net.ErrTooLarge) {
 		t.Errorf("%v, want ErrTooLarge", err)
 	}
-	if _, err := m.BatchSize(32, 31, want); err == nil {
+	if _, err := m.BatchSize(32, 31, logits); err == nil {
 		t.Error("32x31 has a batch size")
 	}
 }

@@ -12,7 +12,8 @@
 //   binding 3  residual: as y; not read unless RESIDUAL
 //   binding 4  y: Block [N][planes][OH][OW]
 //
-// OPERAND is the unit in which a member loads x and w, Block or Half.
+// OPERAND is the unit in which a member loads x and w, Block or Half, and AFFINE that of norm, vec2 or
+// the 64 bits of one.
 //
 // A dispatch makes the output blocks [first, first + outBlocks) of the planes of y; w starts at
 // block first, so that weights beyond a device's binding limit are bound in parts.
@@ -33,7 +34,7 @@ layout(constant_id = 8) const bool RESIDUAL = false;
 
 layout(std430, binding = 0) readonly buffer X { OPERAND x[]; };
 layout(std430, binding = 1) readonly buffer W { OPERAND w[]; };
-layout(std430, binding = 2) readonly buffer Norm { vec2 norm[]; };
+layout(std430, binding = 2) readonly buffer Norm { AFFINE norm[]; };
 layout(std430, binding = 3) readonly buffer Residual { Block residual[]; };
 layout(std430, binding = 4) writeonly buffer Y { Block y[]; };
 layout(push_constant) uniform Push {

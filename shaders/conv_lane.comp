@@ -12,6 +12,7 @@
 #extension GL_EXT_shader_explicit_arithmetic_types_int64 : require
 #define HALVES
 #define OPERAND Half
+#define AFFINE uint64_t
 #include "conv.glsl"
 
 layout(constant_id = 9) const int OUT = 2;
@@ -71,7 +72,7 @@ void main() {
         [[unroll]] for (int u = 0; u < 4; u++) xv[j * 4 + u] = v[u];
       }
       if (NORM) {
-        vec2 affine = norm[ni + 4 * k];
+        vec2 affine = uintBitsToFloat(unpackUint2x32(norm[ni + 4 * k]));
         NORMALIZE(0) NORMALIZE(1) NORMALIZE(2) NORMALIZE(3)
       }
       if (PADDED) {

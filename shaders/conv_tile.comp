@@ -7,6 +7,7 @@
 // Grid: x = tiles of 64 pixels, y = tiles of 8 output blocks, z = image.
 #extension GL_GOOGLE_include_directive : require
 #define OPERAND Block
+#define AFFINE vec2
 #include "conv.glsl"
 
 shared vec4 xs[8 * 16]; // [input channel][pixel]

@@ -3,27 +3,39 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"io"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/bitgpu/bitgpu"
 )
 
-// TestInterrupt sends SIGINT while a list is being waited for: the command ends at once, with its own
-// exit code, and leaves no half file.
+// TestInterrupt sends SIGINT while a list is being waited for, or weights are loaded: the command ends
+// at once, with its own exit code, and leaves no half file.
 func TestInterrupt(t *testing.T) {
-	for _, test := range []struct{ name, command, out string }{
-		{"run", "run", "--logits"},
-		{"preprocess", "preprocess", "--out"},
+	for _, test := range []struct {
+		name string
+		args []string // without the file to write
+	}{
+		{"run", []string{"run", "--model", "demo", "-", "--logits"}},
+		{"tensors", []string{"embed", "--model", "demo", "--tensor", "-", "--out"}},
+		{"preprocess", []string{"preprocess", "--model", "demo", "-", "--out"}},
+		{"loading", []string{"run", "--model", "resnetv2_152x2_bit", "--weights", "random:golden", "-", "--out"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			dir := t.TempDir()
-			args := []string{test.command, "--model", "demo", test.out, filepath.Join(dir, "x.npy"), "-"}
-			cmd := exec.CommandContext(t.Context(), program, args...)
+			file := filepath.Join(dir, "x.npy")
+			list := cat
+			if test.name == "tensors" {
+				list = filepath.Join(t.TempDir(), "in.npy")
+				writeArray(t, list, &bitgpu.Tensor{Shape: []int{1, 3, 32, 32}, Data: make([]float32, 3*32*32)})
+			}
+			cmd := exec.CommandContext(t.Context(), program, append(test.args, file)...)
 			cmd.Env = environment()
 			var stderr bytes.Buffer
 			cmd.Stderr = &stderr
@@ -31,32 +43,30 @@ func TestInterrupt(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			stdout, err := cmd.StdoutPipe()
-			if err != nil {
-				t.Fatal(err)
-			}
 			if err := cmd.Start(); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := io.WriteString(stdin, "missing.png\n"+cat+"\n"); err != nil {
+			if _, err := io.WriteString(stdin, strings.Repeat(list+"\n", 100)); err != nil {
 				t.Fatal(err)
 			}
-			if test.command == "run" {
-				// The first answer shows that it is at work.
-				if _, err := bufio.NewReader(stdout).ReadString('\n'); err != nil {
-					t.Fatal(err, stderr.String())
+			// The unfinished file shows that it is at work.
+			for unfinished := 0; unfinished == 0; time.Sleep(10 * time.Millisecond) {
+				if err := t.Context().Err(); err != nil {
+					t.Fatal(err)
 				}
-			} else {
-				time.Sleep(time.Second)
+				all, err := filepath.Glob(file + ".*.partial")
+				if err != nil {
+					t.Fatal(err)
+				}
+				unfinished = len(all)
 			}
 			if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
 				t.Fatal(err)
 			}
 			_ = cmd.Wait() // the exit code says it
-			if code := cmd.ProcessState.ExitCode(); code != exitInterrupted {
-				t.Errorf("exit code %d\n%s", code, stderr.String())
+			if code := cmd.ProcessState.ExitCode(); code != exitInterrupted || stderr.String() != "bitgpu: interrupted\n" {
+				t.Errorf("exit code %d, stderr %s", code, stderr.String())
 			}
-			wants(t, stderr.String(), "bitgpu: interrupted\n")
 			onlyFiles(t, dir)
 		})
 	}

@@ -21,16 +21,16 @@ type modelFlags struct {
 
 func (f *modelFlags) add(flags *pflag.FlagSet) {
 	addModelFlag(flags, &f.model)
-	flags.StringVar(&f.weights, "weights", "", "`random:golden` for generated weights, with the name of a published model")
-	flags.StringVar(&f.device, "device", "auto", "`auto|cpu|N|NAME|UUID`, see bitgpu devices")
-	flags.StringVar(&f.precision, "precision", "auto", "`auto|fp32|fp16`: how activations and weights are stored")
+	flags.StringVar(&f.weights, "weights", "", "generated weights, `random:golden`, for the name of a published model")
+	flags.StringVar(&f.device, "device", "auto", "the device to run on, `auto|cpu|N|NAME|UUID`: bitgpu devices lists them")
+	flags.StringVar(&f.precision, "precision", "auto", "how activations and weights are stored, `auto|fp32|fp16`")
 	flags.BoolVar(&f.validate, "validate", false, "run under the Vulkan validation layer")
 	_ = flags.MarkHidden("validate") // fails only for a flag that is not there
 }
 
 func addModelFlag(flags *pflag.FlagSet, model *string) {
 	flags.StringVar(model, "model", bitgpu.DefaultModel,
-		"`NAME|FILE|DIR`: demo, a timm name, a .safetensors file or a directory that holds one")
+		"the network, `NAME|FILE|DIR`: demo, a timm name, a .safetensors file or a directory that holds one")
 }
 
 // batch is the value of --batch.

@@ -42,7 +42,7 @@ func (a *app) runCommand() *cobra.Command {
 	o.model.add(flags)
 	o.inputs.add(flags)
 	flags.IntVar(&o.topk, "topk", 5, "how many classes to name")
-	flags.StringVar(&o.format, "format", "table", "`table|json|csv`")
+	flags.StringVar(&o.format, "format", "table", "of the answers, `table|json|csv`")
 	flags.StringVar(&o.out, "out", "", "write to `FILE` instead of standard output")
 	flags.StringVar(&o.logits, "logits", "", "also write the raw logits, float32 [N,classes], to `FILE.npy`")
 	return cmd
