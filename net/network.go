@@ -21,7 +21,7 @@ type Network struct {
 	copies  bool        // batches are copied to and from the device's own memory
 
 	mu       sync.Mutex
-	arena    *gpu.Buffer // shared by all programs; nil until the first
+	arena    *activations // shared by all programs; nil until the first
 	programs map[BatchSpec]*program
 	clock    int64
 	closed   bool
@@ -101,7 +101,7 @@ func (n *Network) retireAll() {
 		n.retire(key)
 	}
 	if n.arena != nil {
-		n.arena.Release()
+		n.arena.retire()
 		n.arena = nil
 	}
 }
@@ -142,7 +142,7 @@ func (n *Network) FitBatch(s BatchSpec) (int, error) {
 	n.mu.Lock()
 	var mine int64
 	if n.arena != nil {
-		mine = n.arena.Size()
+		mine = n.arena.buffer.Size()
 	}
 	n.mu.Unlock()
 	free := n.dev.Memory().Budget + mine
@@ -173,11 +173,13 @@ func (n *Network) program(s BatchSpec) (*program, error) {
 	if err != nil {
 		return nil, err
 	}
-	if n.arena == nil || n.arena.Size() < plan.ArenaSize {
+	if n.arena == nil || n.arena.buffer.Size() < plan.ArenaSize {
 		n.retireAll()
-		if n.arena, err = n.dev.NewBuffer(max(plan.ArenaSize, 1), gpu.DeviceLocal); err != nil {
+		buffer, err := n.dev.NewBuffer(max(plan.ArenaSize, 1), gpu.DeviceLocal)
+		if err != nil {
 			return nil, fmt.Errorf("net: activations of a batch of %d at %dx%d: %w", s.Images, s.Width, s.Height, err)
 		}
+		n.arena = &activations{buffer: buffer}
 	}
 	if len(n.programs) >= mostPrograms {
 		oldest := s

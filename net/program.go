@@ -16,11 +16,31 @@ type program struct {
 	net     *Network
 	plan    *Plan
 	profile bool
-	arena   *gpu.Buffer
+	arena   *activations
 	free    []*slot
 	made    int   // slots recorded
 	retired bool  // out of the network's table
 	used    int64 // the network's clock at the last use
+}
+
+// activations is the arena in device memory. One that has been replaced by a larger one lives until
+// the batches that were begun with it have ended: they may not have been submitted yet. Guarded by the
+// network's lock.
+type activations struct {
+	buffer  *gpu.Buffer
+	batches int // begun and not ended
+	retired bool
+}
+
+func (a *activations) retire() {
+	a.retired = true
+	a.releaseIdle()
+}
+
+func (a *activations) releaseIdle() {
+	if a.retired && a.batches == 0 {
+		a.buffer.Release()
+	}
 }
 
 // slots is how many batches of one program are in flight at most.
@@ -112,7 +132,7 @@ func (p *program) resolve(s *slot, r Ref) gpu.Range {
 	case OutputSpace:
 		return s.output.Slice(r.Offset, r.Size)
 	}
-	return p.arena.Slice(r.Offset, r.Size)
+	return p.arena.buffer.Slice(r.Offset, r.Size)
 }
 
 // release frees what a slot holds, as soon as the device is done with it.
@@ -134,22 +154,27 @@ func (p *program) take() (*slot, error) {
 	if n := len(p.free); n > 0 {
 		s := p.free[n-1]
 		p.free = p.free[:n-1]
+		p.arena.batches++
 		return s, nil
 	}
 	if p.made == slots {
 		return nil, nil
 	}
 	s, err := p.record()
-	if err == nil {
-		p.made++
+	if err != nil {
+		return nil, err
 	}
-	return s, err
+	p.made++
+	p.arena.batches++
+	return s, nil
 }
 
 // give brings a slot home.
 func (p *program) give(s *slot) {
 	p.free = append(p.free, s)
 	p.releaseRetired()
+	p.arena.batches--
+	p.arena.releaseIdle()
 }
 
 // releaseRetired frees the slots of a retired program that are home.

@@ -88,7 +88,7 @@ func TestTableWidth(t *testing.T) {
 		t.Fatal(err)
 	}
 	text := done()
-	wants(t, text, "…photos/chelsea.png\r\n", "automobile\r\n")
+	wants(t, text, "…cs/photos/chelsea.png\r\n", "automobile\r\n")
 	for l := range strings.Lines(text) {
 		if utf8.RuneCountInString(strings.TrimRight(l, "\r\n")) > width {
 			t.Errorf("%q is wider than %d", l, width)

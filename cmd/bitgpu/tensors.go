@@ -1,0 +1,94 @@
+package main
+
+// This file owns --tensor: .npy files whose rows are pictures, normalized already.
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+
+	"github.com/bitgpu/bitgpu"
+	"github.com/bitgpu/bitgpu/loader"
+)
+
+// tensors runs the rows of .npy files, batch by batch. A file that cannot be run as a whole gives one
+// answer. It ends early, without a word, when ctx does.
+func tensors(ctx context.Context, m *bitgpu.Model, in inputs, want bitgpu.Outputs) iter.Seq[answer] {
+	return func(yield func(answer) bool) {
+		// In a goroutine of its own, because nothing interrupts reading a list.
+		files := ordered(ctx, in.all(), 1, func(i input) input { return i })
+		for i := range files {
+			for a := range rows(ctx, m, i, want) {
+				if ctx.Err() != nil || !yield(a) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// rows runs one .npy file.
+func rows(ctx context.Context, m *bitgpu.Model, in input, want bitgpu.Outputs) iter.Seq[answer] {
+	return func(yield func(answer) bool) {
+		if in.err != nil {
+			yield(answer{file: in.file, err: in.err})
+			return
+		}
+		npy, err := loader.OpenNPY(in.file)
+		if err != nil {
+			yield(answer{file: in.file, err: err})
+			return
+		}
+		defer npy.Close()
+		shape := npy.Shape()
+		batch, err := tensorBatch(m, npy, want)
+		if err != nil {
+			yield(answer{file: in.file, err: named(in.file, err)})
+			return
+		}
+		for at := 0; at < shape[0]; at += batch {
+			n := min(batch, shape[0]-at)
+			x := &bitgpu.Tensor{Shape: []int{n, shape[1], shape[2], shape[3]}, Data: make([]float32, n*npy.RowLen())}
+			var out *bitgpu.Output
+			if err = npy.ReadFloat32(x.Data, at); err == nil {
+				out, err = m.Forward(ctx, x, want)
+			}
+			for row := range n {
+				a := answer{file: in.file, err: err}
+				if shape[0] > 1 {
+					a.file = fmt.Sprintf("%s#%d", in.file, at+row)
+				}
+				switch {
+				case err != nil:
+				case !finite(x.Data[row*npy.RowLen() : (row+1)*npy.RowLen()]):
+					a.err = errors.New("the input has NaN or infinity in it")
+				default:
+					a.output = out.Image(row)
+				}
+				if !yield(a) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// tensorBatch checks that an array holds pictures and returns how many of them to run at once.
+func tensorBatch(m *bitgpu.Model, npy *loader.NPYReader, want bitgpu.Outputs) (int, error) {
+	shape := npy.Shape()
+	if len(shape) != 4 || shape[1] != 3 || npy.DType() == loader.U8 {
+		return 0, fmt.Errorf("%v %v, want a float32 array [N,3,H,W] of normalized pictures", npy.DType(), shape)
+	}
+	return m.BatchSize(shape[2], shape[3], want)
+}
+
+// finite says whether there is neither NaN nor infinity.
+func finite(values []float32) bool {
+	for _, v := range values {
+		if v-v != 0 { // NaN for both
+			return false
+		}
+	}
+	return true
+}
