@@ -27,8 +27,10 @@ lint:
 
 # System packages: a C compiler (cgo), the Vulkan loader and a CPU driver (lavapipe), the validation
 # layer (tests) and glslangValidator (shaders). Debian 12's own lavapipe is old; backports has 25.0.7.
-PACKAGES = gcc libc6-dev libvulkan1 mesa-vulkan-drivers vulkan-validationlayers glslang-tools
+PACKAGES = gcc libc6-dev libvulkan1 vulkan-validationlayers glslang-tools
+DRIVER = mesa-vulkan-drivers
 SUDO = $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+INSTALL = $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends
 BACKPORTS = /etc/apt/sources.list.d/bookworm-backports.list
 KEYRING = /usr/share/keyrings/debian-archive-keyring.gpg
 
@@ -39,19 +41,17 @@ deps:
 	  exit 0; \
 	fi; \
 	codename=$$(. /etc/os-release && echo "$$VERSION_CODENAME"); \
-	mesa=$$(dpkg-query -W -f '$${Version}' mesa-vulkan-drivers 2>/dev/null || true); \
-	old=; \
-	if [ "$$codename" = bookworm ] && ! dpkg --compare-versions "$$mesa" ge 25; then old=1; fi; \
-	if [ -z "$$old" ] && dpkg -s $(PACKAGES) >/dev/null 2>&1; then exit 0; fi; \
+	driver=$$(dpkg-query -W -f '$${Version}' $(DRIVER) 2>/dev/null || true); \
+	suite=; \
+	if [ "$$codename" = bookworm ] && ! dpkg --compare-versions "$$driver" ge 25; then suite=bookworm-backports; fi; \
+	if [ -z "$$suite" ] && dpkg -s $(PACKAGES) $(DRIVER) >/dev/null 2>&1; then exit 0; fi; \
 	set -e; \
 	$(SUDO) apt-get update -qq; \
-	if [ -n "$$old" ] && ! apt-cache madison mesa-vulkan-drivers | grep -q bookworm-backports; then \
+	if [ -n "$$suite" ] && ! apt-cache madison $(DRIVER) | grep -q "$$suite"; then \
 	  mirror=$$(apt-get indextargets --format '$$(CODENAME) $$(COMPONENT) $$(REPO_URI)' 'Identifier: Packages' | \
 	    awk '$$1 == "bookworm" && $$2 == "main" { print $$3; exit }'); \
-	  echo "deb [signed-by=$(KEYRING)] $$mirror bookworm-backports main" | $(SUDO) tee $(BACKPORTS) >/dev/null; \
+	  echo "deb [signed-by=$(KEYRING)] $$mirror $$suite main" | $(SUDO) tee $(BACKPORTS) >/dev/null; \
 	  $(SUDO) apt-get update -qq; \
 	fi; \
-	$(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(PACKAGES); \
-	if [ -n "$$old" ]; then \
-	  $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends -t bookworm-backports mesa-vulkan-drivers; \
-	fi
+	$(INSTALL) $(PACKAGES); \
+	$(INSTALL) $${suite:+-t $$suite} $(DRIVER)

@@ -134,7 +134,10 @@ func TestForwardCutsBatches(t *testing.T) {
 
 func TestForwardRefusesBadTensors(t *testing.T) {
 	m := demo(t, bitgpu.Options{})
+	nan, inf := noise(1, 32, 32), noise(1, 32, 32)
+	nan.Data[7], inf.Data[8] = float32(math.NaN()), float32(math.Inf(-1))
 	for _, x := range []*bitgpu.Tensor{
+		nan, inf,
 		{}, {Shape: []int{1, 3, 32}}, {Shape: []int{1, 3, 32, 32}}, {Shape: []int{0, 3, 32, 32}},
 		{Shape: []int{1, 4, 32, 32}, Data: make([]float32, 4*32*32)},
 		noise(1, 31, 32),

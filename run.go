@@ -85,10 +85,15 @@ func (m *Model) one(ctx context.Context, img image.Image, want Outputs) (*Output
 }
 
 // Forward runs pictures that are normalized already, [N, 3, H, W] with H and W at least 32, in as
-// many batches as it takes.
+// many batches as it takes. All values must be finite: a NaN can vanish behind a ReLU.
 func (m *Model) Forward(ctx context.Context, x *Tensor, want Outputs) (*Output, error) {
 	if len(x.Shape) != 4 || x.Shape[0] < 1 || x.Shape[1] != 3 || len(x.Data) != x.Shape[0]*3*x.Shape[2]*x.Shape[3] {
 		return nil, fmt.Errorf("bitgpu: tensor of shape %v with %d values, want [N 3 H W]", x.Shape, len(x.Data))
+	}
+	for i, v := range x.Data {
+		if !(v-v == 0) {
+			return nil, fmt.Errorf("bitgpu: tensor of shape %v: value %d is %v", x.Shape, i, v)
+		}
 	}
 	spec := net.BatchSpec{Images: x.Shape[0], Height: x.Shape[2], Width: x.Shape[3], Input: net.Tensors, Outputs: want}
 	var err error

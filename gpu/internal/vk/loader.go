@@ -28,7 +28,7 @@ func OpenLoader() (*Loader, error) {
 	if name := os.Getenv(LoaderVariable); name != "" {
 		l, err := openFirst([]string{name})
 		if err != nil {
-			return nil, fmt.Errorf("$%s: %w", LoaderVariable, err)
+			return nil, fmt.Errorf("$%s: %w\nunset it if it should not count; %s", LoaderVariable, err, installLoader)
 		}
 		return l, nil
 	}
