@@ -114,6 +114,27 @@ func TestPlanSplitsWeights(t *testing.T) {
 	}
 }
 
+// TestPlanKeepsOperand: a sum does not take the place of an operand that is read again behind it,
+// which none of the networks does.
+func TestPlanKeepsOperand(t *testing.T) {
+	half := Shape{8, 16, 16}
+	g := &Graph{
+		Config: Config{Groups: 2, NormEps: DefaultNormEps}, Height: 32, Width: 32,
+		Nodes: []Node{
+			{Op: Input, Name: "input", Out: Shape{3, 32, 32}},
+			{Op: Conv, Name: "stem.conv", In: []int{0}, Out: half, Kernel: 7, Stride: 2, Pad: 3},
+			{Op: NormReLU, Name: "norm1", In: []int{1}, Out: half},
+			{Op: Conv, Name: "conv1", In: []int{2}, Out: half, Kernel: 1, Stride: 1},
+			{Op: Add, Name: "add", In: []int{3, 1}, Out: half},
+			{Op: NormReLU, Name: "norm2", In: []int{4}, Out: half},
+			{Op: Conv, Name: "conv2", In: []int{5}, Out: half, Kernel: 1, Stride: 1},
+			{Op: Conv, Name: "conv3", In: []int{2}, Out: half, Kernel: 1, Stride: 1},
+		},
+		Logits: -1, Embedding: -1, Unpooled: -1, Maps: []int{6, 7},
+	}
+	checkPlan(t, newPlan(t, g, someTarget(shaders.F32), 2, Pixels))
+}
+
 func TestPlanTooLarge(t *testing.T) {
 	g := newGraph(t, smallConfig(), 64, 64, Outputs{Logits: true})
 	for name, change := range map[string]func(*Target){

@@ -1,0 +1,46 @@
+package net
+
+import (
+	"testing"
+
+	"github.com/bitgpu/bitgpu/gpu"
+	"github.com/bitgpu/bitgpu/shaders"
+)
+
+// TestNewTarget: limits are taken over, submissions are cut shorter on slower kinds of devices, and
+// conv_lane runs on CPUs that can, only.
+func TestNewTarget(t *testing.T) {
+	limits := gpu.Limits{
+		MaxStorageBufferRange: 1 << 27, MaxWorkGroupCount: [3]uint32{65535, 65535, 1000}, MinStorageBufferOffsetAlignment: 16,
+	}
+	cpu := gpu.Info{Type: gpu.CPU, Limits: limits, MinSubgroupSize: 4, MaxSubgroupSize: 16, SubgroupBallot: true, Int64: true}
+	change := func(f func(*gpu.Info)) gpu.Info {
+		i := cpu
+		f(&i)
+		return i
+	}
+	for name, c := range map[string]struct {
+		info  gpu.Info
+		align int64
+		lane  bool
+		cut   int64
+	}{
+		"cpu":            {cpu, 256, true, cutCPU},
+		"subgroups of 8": {change(func(i *gpu.Info) { i.MinSubgroupSize, i.MaxSubgroupSize = 8, 8 }), 256, true, cutCPU},
+		"narrow":         {change(func(i *gpu.Info) { i.MaxSubgroupSize = 4 }), 256, false, cutCPU},
+		"wide":           {change(func(i *gpu.Info) { i.MinSubgroupSize = 16 }), 256, false, cutCPU},
+		"no ballot":      {change(func(i *gpu.Info) { i.SubgroupBallot = false }), 256, false, cutCPU},
+		"no int64":       {change(func(i *gpu.Info) { i.Int64 = false }), 256, false, cutCPU},
+		"integrated":     {change(func(i *gpu.Info) { i.Type = gpu.Integrated }), 256, false, cutIntegrated},
+		"discrete":       {change(func(i *gpu.Info) { i.Type = gpu.Discrete }), 256, false, cutDiscrete},
+		"aligned to 512": {change(func(i *gpu.Info) { i.Limits.MinStorageBufferOffsetAlignment = 512 }), 512, true, cutCPU},
+	} {
+		want := Target{
+			Storage: shaders.F16, MaxRange: 1 << 27, MaxGroups: [3]uint32{65535, 65535, 1000},
+			Align: c.align, Lane: c.lane, CutFLOPs: c.cut,
+		}
+		if got := NewTarget(c.info, shaders.F16); got != want {
+			t.Errorf("%s: %+v, want %+v", name, got, want)
+		}
+	}
+}
