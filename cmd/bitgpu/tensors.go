@@ -51,7 +51,9 @@ func rows(ctx context.Context, m *bitgpu.Model, in input, want bitgpu.Outputs) i
 			n := min(batch, shape[0]-at)
 			x := &bitgpu.Tensor{Shape: []int{n, shape[1], shape[2], shape[3]}, Data: make([]float32, n*npy.RowLen())}
 			var out *bitgpu.Output
+			var bad []bool
 			if err = npy.ReadFloat32(x.Data, at); err == nil {
+				bad = blankRows(x)
 				out, err = m.Forward(ctx, x, want)
 			}
 			for row := range n {
@@ -61,7 +63,7 @@ func rows(ctx context.Context, m *bitgpu.Model, in input, want bitgpu.Outputs) i
 				}
 				switch {
 				case err != nil:
-				case !finite(x.Data[row*npy.RowLen() : (row+1)*npy.RowLen()]):
+				case bad[row]:
 					a.err = errors.New("the input has NaN or infinity in it")
 				default:
 					a.output = out.Image(row)
@@ -81,6 +83,20 @@ func tensorBatch(m *bitgpu.Model, npy *loader.NPYReader, want bitgpu.Outputs) (i
 		return 0, fmt.Errorf("%v %v, want a float32 array [N,3,H,W] of normalized pictures", npy.DType(), shape)
 	}
 	return m.BatchSize(shape[2], shape[3], want)
+}
+
+// blankRows zeroes the pictures that have NaN or infinity in them, so that the others can run, and
+// says which they were.
+func blankRows(x *bitgpu.Tensor) []bool {
+	bad := make([]bool, x.Shape[0])
+	each := len(x.Data) / len(bad)
+	for i := range bad {
+		row := x.Data[i*each : (i+1)*each]
+		if bad[i] = !finite(row); bad[i] {
+			clear(row)
+		}
+	}
+	return bad
 }
 
 // finite says whether there is neither NaN nor infinity.
