@@ -140,13 +140,15 @@ func (n *Network) Plan(s BatchSpec) (*Plan, error) {
 // allow. The error is ErrTooLarge if not even one image fits.
 func (n *Network) FitBatch(s BatchSpec) (int, error) {
 	n.mu.Lock()
-	var mine int64
+	defer n.mu.Unlock()
+	free := n.dev.Memory().Budget
 	if n.arena != nil {
-		mine = n.arena.buffer.Size()
+		free += n.arena.buffer.Size() // a larger one would take its place
 	}
-	n.mu.Unlock()
-	free := n.dev.Memory().Budget + mine
 	for {
+		if n.programs[s] != nil {
+			return s.Images, nil
+		}
 		plan, err := n.Plan(s)
 		if err == nil {
 			need := plan.ArenaSize + slots*(plan.InputSize+plan.OutputSize)

@@ -42,9 +42,17 @@ func NewTarget(info gpu.Info, storage shaders.Storage) Target {
 	case gpu.CPU:
 		t.CutFLOPs = cutCPU
 		// On a GPU conv_tile shares loads through shared memory; a CPU has none to share through.
-		t.Lane = info.SubgroupBallot && info.Int64 && info.MinSubgroupSize <= 8 && info.MaxSubgroupSize >= 8
+		t.Lane = info.SubgroupBallot && info.Int64 && hasSubgroup(info, 8)
 	case gpu.Discrete:
 		t.CutFLOPs = cutDiscrete
 	}
 	return t
+}
+
+// hasSubgroup reports whether a kernel can have workgroups of one subgroup of that size.
+func hasSubgroup(info gpu.Info, size uint32) bool {
+	if info.SubgroupControl {
+		return info.MinSubgroupSize <= size && size <= info.MaxSubgroupSize
+	}
+	return info.SubgroupSize == size && info.MinSubgroupSize == info.MaxSubgroupSize
 }

@@ -13,7 +13,10 @@ func TestNewTarget(t *testing.T) {
 	limits := gpu.Limits{
 		MaxStorageBufferRange: 1 << 27, MaxWorkGroupCount: [3]uint32{65535, 65535, 1000}, MinStorageBufferOffsetAlignment: 16,
 	}
-	cpu := gpu.Info{Type: gpu.CPU, Limits: limits, MinSubgroupSize: 4, MaxSubgroupSize: 16, SubgroupBallot: true, Int64: true}
+	cpu := gpu.Info{
+		Type: gpu.CPU, Limits: limits, SubgroupSize: 16, MinSubgroupSize: 4, MaxSubgroupSize: 16, SubgroupControl: true,
+		SubgroupBallot: true, Int64: true,
+	}
 	change := func(f func(*gpu.Info)) gpu.Info {
 		i := cpu
 		f(&i)
@@ -25,8 +28,11 @@ func TestNewTarget(t *testing.T) {
 		lane  bool
 		cut   int64
 	}{
-		"cpu":            {cpu, 256, true, cutCPU},
-		"subgroups of 8": {change(func(i *gpu.Info) { i.MinSubgroupSize, i.MaxSubgroupSize = 8, 8 }), 256, true, cutCPU},
+		"cpu": {cpu, 256, true, cutCPU},
+		"subgroups of 8": {change(func(i *gpu.Info) {
+			i.SubgroupControl, i.SubgroupSize, i.MinSubgroupSize, i.MaxSubgroupSize = false, 8, 8, 8
+		}), 256, true, cutCPU},
+		"size not ours":  {change(func(i *gpu.Info) { i.SubgroupControl, i.SubgroupSize = false, 8 }), 256, false, cutCPU},
 		"narrow":         {change(func(i *gpu.Info) { i.MaxSubgroupSize = 4 }), 256, false, cutCPU},
 		"wide":           {change(func(i *gpu.Info) { i.MinSubgroupSize = 16 }), 256, false, cutCPU},
 		"no ballot":      {change(func(i *gpu.Info) { i.SubgroupBallot = false }), 256, false, cutCPU},

@@ -48,7 +48,7 @@ func Run(t testing.TB, dev *gpu.Device, out []byte, dispatches ...Dispatch) {
 	}
 	defer y.Release()
 	rec := dev.NewRecorder()
-	rec.Copy(y.All(), staging)
+	rec.Copy(y.All(), staging.Slice(0, int64(len(whole))))
 	for _, d := range dispatches {
 		pipeline, err := dev.NewPipeline(d.Kernel, d.Spec...)
 		if err != nil {
@@ -60,7 +60,7 @@ func Run(t testing.TB, dev *gpu.Device, out []byte, dispatches ...Dispatch) {
 			if in == nil {
 				ranges = append(ranges, bound)
 			} else {
-				ranges = append(ranges, upload(t, dev, in))
+				ranges = append(ranges, upload(t, dev, in).All())
 			}
 		}
 		rec.Dispatch(pipeline, d.Groups, d.Push, append(ranges, bound)...)
@@ -84,16 +84,16 @@ func Run(t testing.TB, dev *gpu.Device, out []byte, dispatches ...Dispatch) {
 	copy(out, after[guard:])
 }
 
-// upload returns memory that lives as long as the test's device. Behind it lies poison, for kernels
-// that read too far.
-func upload(t testing.TB, dev *gpu.Device, content []byte) gpu.Range {
+// upload returns memory that lives as long as the test's device. Behind the content lies poison, for
+// kernels that read too far: the end of a binding would stop them on some devices only.
+func upload(t testing.TB, dev *gpu.Device, content []byte) *gpu.Buffer {
 	t.Helper()
 	b, err := dev.NewBuffer(int64(len(content)+guard), gpu.Upload)
 	if err != nil {
 		t.Fatal(err)
 	}
 	copy(b.Bytes()[copy(b.Bytes(), content):], Poison(guard))
-	return b.Slice(0, int64(len(content)))
+	return b
 }
 
 // Push lays ints and float32s out as push constants.
