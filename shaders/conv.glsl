@@ -32,6 +32,13 @@ layout(constant_id = 6) const int PW = 0;
 layout(constant_id = 7) const bool NORM = false;
 layout(constant_id = 8) const bool RESIDUAL = false;
 
+#if !F16
+// With binary32 storage a member sums the products of at most SUM_BLOCKS blocks of one tap at a time
+// and adds these partial sums up: rounding errors then grow with the square root of hundreds of
+// products, not of thousands. Beside the rounding of binary16 storage it would not show.
+const int SUM_BLOCKS = 32;
+#endif
+
 layout(std430, binding = 0) readonly buffer X { OPERAND x[]; };
 layout(std430, binding = 1) readonly buffer W { OPERAND w[]; };
 layout(std430, binding = 2) readonly buffer Norm { AFFINE norm[]; };

@@ -19,6 +19,9 @@ layout(constant_id = 9) const int OUT = 2;
 layout(constant_id = 10) const int PIXELS = 4;
 
 float acc[OUT * 8 * PIXELS]; // [channel][pixel]
+#if !F16
+float total[OUT * 8 * PIXELS]; // of the partial sums that are done
+#endif
 
 // Adds the products of channel g*8 + i with the operand.
 #define ROW(i)                                                                                     \
@@ -43,6 +46,9 @@ void main() {
   int p0 = int(gl_WorkGroupID.x) * 8 * PIXELS + lane, b0 = int(gl_WorkGroupID.y) * OUT;
 
   [[unroll]] for (int i = 0; i < OUT * 8 * PIXELS; i++) acc[i] = 0.0;
+#if !F16
+  [[unroll]] for (int i = 0; i < OUT * 8 * PIXELS; i++) total[i] = 0.0;
+#endif
 
   int iy[PIXELS], ix[PIXELS];
   [[unroll]] for (int j = 0; j < PIXELS; j++) {
@@ -65,6 +71,11 @@ void main() {
     }
     int ni = image * inBlocks * 8 + (lane & 3);
     for (int k = 0; k < 2 * inBlocks; k++) {
+#if !F16
+      if (k % (2 * SUM_BLOCKS) == 0) {
+        [[unroll]] for (int i = 0; i < OUT * 8 * PIXELS; i++) total[i] += acc[i], acc[i] = 0.0;
+      }
+#endif
       float xv[PIXELS * 4];
       [[unroll]] for (int j = 0; j < PIXELS; j++) {
         float v[4];
@@ -98,6 +109,9 @@ void main() {
       if (p0 + j * 8 < pixels) {
         float v[8];
         [[unroll]] for (int i = 0; i < 8; i++) v[i] = acc[(g * 8 + i) * PIXELS + j];
+#if !F16
+        [[unroll]] for (int i = 0; i < 8; i++) v[i] += total[(g * 8 + i) * PIXELS + j];
+#endif
         if (RESIDUAL) {
           float r[8];
           unpack(residual[yi + j * 8], r);

@@ -30,6 +30,10 @@ void main() {
 
   vec4 acc[8][2]; // [pixel][output channel]
   [[unroll]] for (int j = 0; j < 8; j++) acc[j][0] = acc[j][1] = vec4(0.0);
+#if !F16
+  vec4 total[8][2]; // of the partial sums that are done
+  [[unroll]] for (int j = 0; j < 8; j++) total[j][0] = total[j][1] = vec4(0.0);
+#endif
 
   for (int t = 0; t < KH * KW; t++) {
     int ky = t / KW, kx = t - ky * KW;
@@ -37,6 +41,14 @@ void main() {
     bool inside = !PADDED || (uint(sy) < uint(height) && uint(sx) < uint(width));
     int xi = xBase + (inside ? sy * width + sx : 0);
     for (int k = 0; k < inBlocks; k++, xi += plane, wi += 8) {
+#if !F16
+      if (k % SUM_BLOCKS == 0) {
+        [[unroll]] for (int j = 0; j < 8; j++) {
+          total[j][0] += acc[j][0], total[j][1] += acc[j][1];
+          acc[j][0] = acc[j][1] = vec4(0.0);
+        }
+      }
+#endif
       float xv[8], wv[8];
       unpack(x[xi], xv);
       unpack(w[wi], wv);
@@ -64,6 +76,9 @@ void main() {
     }
   }
 
+#if !F16
+  [[unroll]] for (int j = 0; j < 8; j++) acc[j][0] += total[j][0], acc[j][1] += total[j][1];
+#endif
   if (b0 + ob >= outBlocks) return;
   int plane0 = (image * planes + first + b0 + ob) * pixels;
   [[unroll]] for (int j = 0; j < 8; j++) {
