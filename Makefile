@@ -1,5 +1,5 @@
 # README's two commands are `make run` and `make test`; each is complete by itself on a fresh machine.
-.PHONY: run test bench shaders lint deps
+.PHONY: run test test-drivers bench shaders lint deps
 
 # The demo network on the pictures in docs/photos.
 run: deps
@@ -8,6 +8,10 @@ run: deps
 # Everything, on the device that "auto" picks, under the Vulkan validation layer.
 test: deps lint
 	go test -count=1 -timeout 40m ./...
+
+# The kernel, network and golden tests on every CPU driver that Debian has.
+test-drivers: deps
+	tests/drivers.sh
 
 # Throughput of three networks with generated weights.
 bench: deps

@@ -28,7 +28,7 @@ func OpenLoader() (*Loader, error) {
 	if name := os.Getenv(LoaderVariable); name != "" {
 		l, err := openFirst([]string{name})
 		if err != nil {
-			return nil, fmt.Errorf("$%s: %w\nunset it if it should not count; %s", LoaderVariable, err, installLoader)
+			return nil, fmt.Errorf("$%s: %w\nUnset it to use the system's own loader. %s", LoaderVariable, err, installLoader)
 		}
 		return l, nil
 	}

@@ -1,0 +1,90 @@
+#!/usr/bin/env bash
+# Runs the kernel, network and golden tests, under the validation layer, on every Vulkan driver for
+# CPUs that Debian has:
+#
+#   mesa22       lavapipe of Debian 12, Mesa 22.3
+#   mesa25       the system's own driver; after `make deps` on Debian 12 lavapipe of its backports
+#   mesa26       lavapipe of Debian sid, in a root of its own with its own validation layer (needs root)
+#   swiftshader  Chromium's, subgroups of four, no fp16 and no 64-bit integers
+#
+# Each is unpacked under .cache/drivers and never replaces the system's. Arguments choose among them.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+cache=$PWD/.cache/drivers
+mkdir -p "$cache"
+golden='GoldenNets|CheckpointTypes|Demo|FullSize/50x1'
+
+# unpack NAME PACKAGE: a Debian package's files in $cache/NAME.
+unpack() {
+  [ -d "$cache/$1" ] && return
+  local work
+  work=$(mktemp -d)
+  (cd "$work" && apt-get -o APT::Sandbox::User=root download -qq "$2")
+  dpkg -x "$work"/*.deb "$cache/$1"
+  rm -rf "$work"
+}
+
+# manifest NAME LIBRARY: a driver manifest for the library, for VK_DRIVER_FILES.
+manifest() {
+  local library
+  library=$(find "$cache/$1" -name "$2" | head -n 1)
+  printf '{"file_format_version":"1.0.0","ICD":{"library_path":"%s","api_version":"1.3.0"}}\n' "$library" >"$cache/$1.json"
+}
+
+# The tests are not cached: Go does not see the driver change. VK_ICD_FILENAMES is the older name.
+on_driver() {
+  echo "== $1"
+  VK_DRIVER_FILES=$cache/$1.json VK_ICD_FILENAMES=$cache/$1.json run_tests
+}
+
+run_tests() {
+  go test -count=1 ./shaders ./net
+  go test -count=1 ./tests -run "$golden"
+}
+
+mesa22() {
+  unpack mesa22 mesa-vulkan-drivers/bookworm
+  manifest mesa22 libvulkan_lvp.so
+  on_driver mesa22
+}
+
+mesa25() {
+  echo "== mesa25"
+  run_tests
+}
+
+swiftshader() {
+  unpack swiftshader chromium-common
+  manifest swiftshader libvk_swiftshader.so
+  on_driver swiftshader
+}
+
+mesa26() {
+  echo "== mesa26"
+  local sudo='' root=$cache/sid mirror
+  [ "$(id -u)" = 0 ] || sudo=sudo
+  command -v debootstrap >/dev/null || $sudo apt-get install -y -qq --no-install-recommends debootstrap
+  if [ ! -e "$root/ready" ]; then
+    mirror=$(apt-get indextargets --format '$(COMPONENT) $(REPO_URI)' 'Codename: bookworm' 'Identifier: Packages' |
+      awk '$1 == "main" { print $2; exit }')
+    $sudo rm -rf "$root"
+    $sudo debootstrap --variant=minbase --include=libvulkan1,mesa-vulkan-drivers,vulkan-validationlayers sid "$root" "$mirror" >"$cache/sid.log"
+    $sudo touch "$root/ready"
+  fi
+  $sudo rm -rf "$root/bitgpu"
+  $sudo mkdir "$root/bitgpu"
+  $sudo cp -r shaders net tests docs loader "$root/bitgpu"
+  for package in shaders net tests; do
+    go test -c -o "$cache/$package.test" "./$package"
+    $sudo cp "$cache/$package.test" "$root/bitgpu/"
+  done
+  for package in shaders net; do
+    $sudo chroot "$root" sh -c "cd /bitgpu/$package && ../$package.test"
+  done
+  $sudo chroot "$root" sh -c "cd /bitgpu/tests && ../tests.test -test.run '$golden'"
+}
+
+[ $# -gt 0 ] || set -- mesa22 mesa25 mesa26 swiftshader
+for driver; do
+  "$driver"
+done
