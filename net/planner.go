@@ -216,8 +216,8 @@ func (p *planner) conv(i int, n Node) {
 	}
 }
 
-// lastReader returns the last node that reads the value of node i, by itself or normalized, or that
-// makes an output of it.
+// lastReader returns the last node that reads the value of node i, by itself or normalized. Outputs do
+// not count: they are exported as soon as their node is computed.
 func (p *planner) lastReader(i int) int {
 	last := -1
 	for j, n := range p.Graph.Nodes {

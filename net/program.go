@@ -2,6 +2,9 @@ package net
 
 import (
 	"fmt"
+	"runtime"
+	"sync"
+	"sync/atomic"
 
 	"github.com/bitgpu/bitgpu/gpu"
 )
@@ -95,13 +98,13 @@ func copyCommands(dev *gpu.Device, dst, src *gpu.Buffer) (*gpu.Commands, error) 
 
 // compute records the plan's steps with the memory of a slot.
 func (p *program) compute(s *slot) (*gpu.Commands, error) {
+	pipelines, err := p.pipelines()
+	if err != nil {
+		return nil, err
+	}
 	rec := p.net.dev.NewRecorder()
 	var since int64 // operations since the last cut
 	for i, step := range p.plan.Steps {
-		pipeline, err := p.net.dev.NewPipeline(step.Kernel, step.Spec...)
-		if err != nil {
-			return nil, fmt.Errorf("net: step %s: %w", step.Name, err)
-		}
 		if since > 0 && since+step.FLOPs > p.plan.Target.CutFLOPs {
 			rec.Cut()
 			since = 0
@@ -114,9 +117,34 @@ func (p *program) compute(s *slot) (*gpu.Commands, error) {
 		for j, ref := range step.Refs {
 			bindings[j] = p.resolve(s, ref)
 		}
-		rec.Dispatch(pipeline, step.Groups, step.Push, bindings...)
+		rec.Dispatch(pipelines[i], step.Groups, step.Push, bindings...)
 	}
 	return rec.End()
+}
+
+// pipelines returns the pipeline of every step. Drivers compile on the calling thread, so all processors
+// call; the device makes each pipeline once.
+func (p *program) pipelines() ([]*gpu.Pipeline, error) {
+	steps := p.plan.Steps
+	made, errs := make([]*gpu.Pipeline, len(steps)), make([]error, len(steps))
+	var next atomic.Int64
+	var workers sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		workers.Go(func() {
+			for i := next.Add(1) - 1; i < int64(len(steps)); i = next.Add(1) - 1 {
+				if made[i], errs[i] = p.net.dev.NewPipeline(steps[i].Kernel, steps[i].Spec...); errs[i] != nil {
+					errs[i] = fmt.Errorf("net: step %s: %w", steps[i].Name, errs[i])
+				}
+			}
+		})
+	}
+	workers.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return nil, err // the same fault in every step that shares a kernel: one is enough
+		}
+	}
+	return made, nil
 }
 
 // resolve finds the memory that a Ref names.
