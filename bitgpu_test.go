@@ -20,6 +20,7 @@ import (
 
 	"github.com/bitgpu/bitgpu"
 	"github.com/bitgpu/bitgpu/loader"
+	"github.com/bitgpu/bitgpu/tests/modeltest"
 )
 
 const photo = "docs/photos/chelsea.png"
@@ -27,17 +28,7 @@ const photo = "docs/photos/chelsea.png"
 // demo opens the demo network under the validation layer.
 func demo(t *testing.T, o bitgpu.Options) *bitgpu.Model {
 	t.Helper()
-	o.Validation, o.CacheDir = true, "none"
-	m, err := bitgpu.Open(t.Context(), bitgpu.Demo, o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := m.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return m
+	return modeltest.Open(t, bitgpu.Demo, o)
 }
 
 // noise is a normalized batch of n pictures.

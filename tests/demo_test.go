@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/bitgpu/bitgpu"
+	"github.com/bitgpu/bitgpu/tests/modeltest"
 )
 
 // Bounds on the demo network's probabilities against PyTorch's in float64. What Pillow decodes
@@ -70,7 +71,7 @@ func TestDemo(t *testing.T) {
 	answers := demoAnswers(t)
 	for _, p := range precisions {
 		t.Run(p.String(), func(t *testing.T) {
-			m := open(t, bitgpu.Demo, bitgpu.Options{Precision: p})
+			m := modeltest.Open(t, bitgpu.Demo, bitgpu.Options{Precision: p})
 			inputs := func(yield func(bitgpu.Input) bool) {
 				for _, a := range answers {
 					if filepath.Base(a.File) != "gray16.png" && !yield(bitgpu.Input{Name: a.File, Path: a.path()}) {

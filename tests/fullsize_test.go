@@ -11,6 +11,7 @@ import (
 
 	"github.com/bitgpu/bitgpu"
 	"github.com/bitgpu/bitgpu/loader"
+	"github.com/bitgpu/bitgpu/tests/modeltest"
 )
 
 // boundFP16Full is the relative L2 error that fp16 may have on the published networks.
@@ -34,7 +35,7 @@ func TestFullSize(t *testing.T) {
 		for _, p := range precisions {
 			t.Run(fmt.Sprintf("%s/%v", c.golden, p), func(t *testing.T) {
 				start := time.Now()
-				m := open(t, c.model, bitgpu.Options{Precision: p, Weights: bitgpu.RandomGolden})
+				m := modeltest.Open(t, c.model, bitgpu.Options{Precision: p, Weights: bitgpu.RandomGolden})
 				loaded := time.Now()
 				out, err := m.Forward(context.Background(), x, everything(m))
 				if err != nil {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/bitgpu/bitgpu"
 	"github.com/bitgpu/bitgpu/loader"
+	"github.com/bitgpu/bitgpu/tests/modeltest"
 )
 
 // Bounds on the results against timm in float64. PyTorch's own float32 is at 2e-6 to 2e-5; a wrong
@@ -92,22 +93,6 @@ func argmax(v []float32) int {
 	return best
 }
 
-// open opens a model under the validation layer; the test fails if the layer has a message.
-func open(t *testing.T, name string, o bitgpu.Options) *bitgpu.Model {
-	t.Helper()
-	o.Validation, o.CacheDir = true, "none"
-	m, err := bitgpu.Open(context.Background(), name, o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := m.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return m
-}
-
 // everything asks for all outputs of a model.
 func everything(m *bitgpu.Model) bitgpu.Outputs {
 	return bitgpu.Outputs{Logits: true, Embedding: true, Unpooled: true, Maps: 1<<m.Info().Config.Maps() - 1}
@@ -134,7 +119,7 @@ func TestGoldenNets(t *testing.T) {
 		}
 		for _, p := range precisions {
 			t.Run(fmt.Sprintf("%s/%v", name, p), func(t *testing.T) {
-				m := open(t, dir, bitgpu.Options{Precision: p})
+				m := modeltest.Open(t, dir, bitgpu.Options{Precision: p})
 				for _, file := range files {
 					g, shapes := readGolden(t, file)
 					out, err := m.Forward(context.Background(), g.input(shapes), everything(m))
@@ -199,7 +184,7 @@ func sameTop1(t *testing.T, file string, logits *bitgpu.Tensor, want []float64) 
 func TestCheckpointTypes(t *testing.T) {
 	g, shapes := readGolden(t, "testdata/nets/tiny/io_64x64.safetensors")
 	for file, prefix := range map[string]string{"model": "", "model_fp16": "fp16w.", "model_bf16": "bf16w."} {
-		m := open(t, "testdata/nets/tiny/"+file+".safetensors", bitgpu.Options{Precision: bitgpu.FP32})
+		m := modeltest.Open(t, "testdata/nets/tiny/"+file+".safetensors", bitgpu.Options{Precision: bitgpu.FP32})
 		out, err := m.Forward(context.Background(), g.input(shapes), bitgpu.Outputs{Logits: true, Embedding: true})
 		if err != nil {
 			t.Fatal(err)

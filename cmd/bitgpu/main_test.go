@@ -20,6 +20,7 @@ import (
 
 	"github.com/bitgpu/bitgpu"
 	"github.com/bitgpu/bitgpu/loader"
+	"github.com/bitgpu/bitgpu/tests/modeltest"
 )
 
 // Folders with test data.
@@ -123,16 +124,7 @@ func demoArgs(command string, args ...string) []string {
 // openModel opens a model in the test itself, to compare with.
 func openModel(t *testing.T, name string) *bitgpu.Model {
 	t.Helper()
-	m, err := bitgpu.Open(t.Context(), name, bitgpu.Options{Precision: bitgpu.FP32, Validation: true, CacheDir: "none"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := m.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return m
+	return modeltest.Open(t, name, bitgpu.Options{Precision: bitgpu.FP32})
 }
 
 // outputs runs files through a model of the test's own.
