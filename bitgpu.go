@@ -48,9 +48,9 @@ const (
 
 // ParsePrecision reads "auto", "fp32" or "fp16".
 func ParsePrecision(s string) (Precision, error) {
-	for p, name := range []string{"auto", "fp32", "fp16"} {
-		if s == name {
-			return Precision(p), nil
+	for _, p := range []Precision{Auto, FP32, FP16} {
+		if s == p.String() {
+			return p, nil
 		}
 	}
 	return 0, fmt.Errorf("bitgpu: precision %q, want auto, fp32 or fp16", s)

@@ -53,7 +53,11 @@ func (m *Model) Measure(ctx context.Context, o MeasureOptions) (*Measurement, er
 	_, _ = rand.NewChaCha8([32]byte{}).Read(pixels) // never fails
 
 	start := time.Now()
-	out, err := m.pixels(ctx, spec, pixels)
+	batch, err := m.net.Start(ctx, spec, func(input []byte) { copy(input, pixels) })
+	if err != nil {
+		return nil, fmt.Errorf("bitgpu: %w", err)
+	}
+	out, err := batch.Wait(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("bitgpu: %w", err)
 	}
@@ -81,20 +85,6 @@ func (m *Model) measured(spec *net.BatchSpec) (*net.Plan, error) {
 		return nil, fmt.Errorf("%w: a batch of %d at %dx%d, but one of %d is not", net.ErrTooLarge, want, spec.Width, spec.Height, spec.Images)
 	}
 	return m.net.Plan(*spec)
-}
-
-// pixels runs one batch of bytes, [N][H][W][3].
-func (m *Model) pixels(ctx context.Context, spec net.BatchSpec, pixels []byte) (*Output, error) {
-	b, err := m.net.Begin(ctx, spec)
-	if err != nil {
-		return nil, err
-	}
-	copy(b.Input(), pixels)
-	if err := b.Submit(); err != nil {
-		b.Discard()
-		return nil, err
-	}
-	return b.Wait(ctx)
 }
 
 // stepCosts joins the times of a batch with its plan's steps, by name.

@@ -78,7 +78,7 @@ func (m *Model) Maps(indices ...int) (Outputs, error) {
 
 // one runs a single picture.
 func (m *Model) one(ctx context.Context, img image.Image, want Outputs) (*Output, error) {
-	for r := range m.Stream(ctx, func(yield func(Input) bool) { yield(Input{Image: img}) }, want) {
+	for r := range m.stream(ctx, func(yield func(Input) bool) { yield(Input{Image: img}) }, want, 1) {
 		return r.Output, r.Err
 	}
 	return nil, ctx.Err()
@@ -134,7 +134,10 @@ const (
 // batch returns how many pictures go into one batch: spec.Images at most.
 func (m *Model) batch(spec net.BatchSpec) (int, error) {
 	most := m.options.Batch
-	if most == 0 {
+	switch {
+	case spec.Images == 1:
+		most = 1
+	case most == 0:
 		one := spec
 		one.Images = 1
 		plan, err := m.net.Plan(one)
@@ -145,7 +148,7 @@ func (m *Model) batch(spec net.BatchSpec) (int, error) {
 		if m.info.Device.Type == gpu.CPU {
 			work = batchCPU
 		}
-		most = int(min(max(work/max(plan.FLOPs(), 1), 1), 64))
+		most = int(min(max(work/max(plan.FLOPs(), 1), 1), maxBatch))
 	}
 	spec.Images = min(spec.Images, most)
 	return m.net.FitBatch(spec)

@@ -41,11 +41,9 @@ func find(name, weights string) (*source, error) {
 	if err != nil {
 		return nil, err
 	}
-	var config *loader.Config
-	if file, ok := loader.ConfigFor(path); ok {
-		if config, err = loader.ReadConfig(file); err != nil {
-			return nil, err
-		}
+	config, err := configFor(path)
+	if err != nil {
+		return nil, err
 	}
 	c, err := loader.OpenSafetensors(path)
 	if err != nil {
@@ -154,7 +152,12 @@ func findConfig(name string) (*loader.Config, error) {
 		}
 		return nil, err
 	}
-	if file, ok := loader.ConfigFor(path); ok {
+	return configFor(path)
+}
+
+// configFor reads the config beside a checkpoint; nil if there is none.
+func configFor(checkpoint string) (*loader.Config, error) {
+	if file, ok := loader.ConfigFor(checkpoint); ok {
 		return loader.ReadConfig(file)
 	}
 	return nil, nil

@@ -33,6 +33,11 @@ type Result struct {
 // that picture's and all later results carry the error. When ctx ends, what is in flight is dropped,
 // and the last Result has ctx's error. inputs runs in a goroutine of its own.
 func (m *Model) Stream(ctx context.Context, inputs iter.Seq[Input], want Outputs) iter.Seq[Result] {
+	return m.stream(ctx, inputs, want, maxBatch)
+}
+
+// stream is Stream with at most so many pictures in a batch.
+func (m *Model) stream(ctx context.Context, inputs iter.Seq[Input], want Outputs, most int) iter.Seq[Result] {
 	return func(yield func(Result) bool) {
 		inner, cancel := context.WithCancel(ctx)
 		s := &stream{model: m, ctx: inner}
@@ -43,7 +48,7 @@ func (m *Model) Stream(ctx context.Context, inputs iter.Seq[Input], want Outputs
 			}
 		}()
 		spec := net.BatchSpec{
-			Images: maxBatch, Height: m.info.Preprocess.Size, Width: m.info.Preprocess.Size, Input: net.Pixels, Outputs: want,
+			Images: most, Height: m.info.Preprocess.Size, Width: m.info.Preprocess.Size, Input: net.Pixels, Outputs: want,
 		}
 		var err error
 		if spec.Images, err = m.batch(spec); err != nil {
@@ -215,16 +220,12 @@ func (f *flight) submit(s *stream, spec net.BatchSpec) error {
 		return nil
 	}
 	spec.Images = len(crops)
-	b, err := s.model.net.Begin(s.ctx, spec)
+	b, err := s.model.net.Start(s.ctx, spec, func(input []byte) {
+		for _, c := range crops {
+			input = input[copy(input, c.Pix):]
+		}
+	})
 	if err != nil {
-		return fmt.Errorf("bitgpu: %w", err)
-	}
-	to := b.Input()
-	for _, c := range crops {
-		to = to[copy(to, c.Pix):]
-	}
-	if err := b.Submit(); err != nil {
-		b.Discard()
 		return fmt.Errorf("bitgpu: %w", err)
 	}
 	f.batch = b

@@ -122,20 +122,28 @@ func (b *Batch) Wait(ctx context.Context) (*Output, error) {
 	return out, nil
 }
 
-// Run is Begin, Submit and Wait for pictures that are at hand: float32 values of
-// [N][3][H][W]; spec.Input must be Tensors.
-func (n *Network) Run(ctx context.Context, spec BatchSpec, x []float32) (*Output, error) {
+// Start begins a batch, has its input filled and submits it.
+func (n *Network) Start(ctx context.Context, spec BatchSpec, fill func(input []byte)) (*Batch, error) {
 	b, err := n.Begin(ctx, spec)
 	if err != nil {
 		return nil, err
 	}
-	if want := len(b.Input()) / 4; spec.Input != Tensors || len(x) != want {
-		b.Discard()
-		return nil, fmt.Errorf("net: %d float32 values for a batch of %d at %dx%d, want %d", len(x), spec.Images, spec.Width, spec.Height, want)
-	}
-	encode(b.Input(), x)
+	fill(b.Input())
 	if err := b.Submit(); err != nil {
 		b.Discard()
+		return nil, err
+	}
+	return b, nil
+}
+
+// Run is Start and Wait for pictures that are at hand: float32 values of [N][3][H][W]; spec.Input must
+// be Tensors.
+func (n *Network) Run(ctx context.Context, spec BatchSpec, x []float32) (*Output, error) {
+	if want := spec.Images * 3 * spec.Height * spec.Width; spec.Input != Tensors || len(x) != want {
+		return nil, fmt.Errorf("net: %d float32 values for a batch of %d at %dx%d, want %d", len(x), spec.Images, spec.Width, spec.Height, want)
+	}
+	b, err := n.Start(ctx, spec, func(input []byte) { encode(input, x) })
+	if err != nil {
 		return nil, err
 	}
 	return b.Wait(ctx)

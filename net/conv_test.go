@@ -137,7 +137,7 @@ func (c convCase) run(t *testing.T, dev *gpu.Device, m convMember, s shaders.Sto
 		spec, groups := m.spec(shape, count)
 		dispatches = append(dispatches, kt.Dispatch{
 			Kernel: m.kernel(shaders.For(s)), Spec: spec, Groups: groups,
-			Push: push(c.h, c.w, shape.out.H, shape.out.W, shape.in.C, count, first, shape.out.C),
+			Push: shaders.Push(c.h, c.w, shape.out.H, shape.out.W, shape.in.C, count, first, shape.out.C),
 			In:   [][]byte{x, packed[first*block : (first+count)*block], norm, residual},
 		})
 		first += count

@@ -1,9 +1,7 @@
 package net
 
 import (
-	"encoding/binary"
 	"fmt"
-	"math"
 	"strings"
 
 	"github.com/bitgpu/bitgpu/shaders"
@@ -129,18 +127,4 @@ func (p *Plan) String() string {
 		b.WriteByte('\n')
 	}
 	return b.String()
-}
-
-// push lays integers and float32s out as push constants.
-func push(values ...any) []byte {
-	var b []byte
-	for _, v := range values {
-		switch v := v.(type) {
-		case int:
-			b = binary.LittleEndian.AppendUint32(b, uint32(v))
-		case float32:
-			b = binary.LittleEndian.AppendUint32(b, math.Float32bits(v))
-		}
-	}
-	return b
 }

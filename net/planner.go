@@ -152,11 +152,11 @@ func (p *planner) input(i int, n Node) {
 	source := Ref{Space: InputSpace, Name: "batch", Size: int64(p.Batch) * int64(3*n.Out.Pixels())}
 	if p.Input == Tensors {
 		source.Size *= 4
-		s.Kernel, s.Push = p.kernels.InputF32, push(rows, n.Out.W, n.Out.H)
+		s.Kernel, s.Push = p.kernels.InputF32, shaders.Push(rows, n.Out.W, n.Out.H)
 		p.step(s, source, v)
 	} else {
 		source.Size = (source.Size + 3) / 4 * 4
-		s.Kernel, s.Push = p.kernels.InputU8, push(rows, n.Out.W)
+		s.Kernel, s.Push = p.kernels.InputU8, shaders.Push(rows, n.Out.W)
 		p.step(s, source, Ref{Space: TableSpace, Name: "table", Size: tableSize}, v)
 	}
 	p.InputSize = source.Size
@@ -209,7 +209,7 @@ func (p *planner) conv(i int, n Node) {
 		spec, groups := m.spec(c, count)
 		p.step(Step{
 			Name: n.Name, Kernel: m.kernel(p.kernels), Spec: spec, Groups: groups,
-			Push:  push(c.in.H, c.in.W, c.out.H, c.out.W, c.in.C, count, first, c.out.C),
+			Push:  shaders.Push(c.in.H, c.in.W, c.out.H, c.out.W, c.in.C, count, first, c.out.C),
 			FLOPs: 2 * p.Graph.MACs(n) * int64(p.Batch) * int64(count) / int64(c.out.C),
 		}, x, Ref{Space: WeightSpace, Name: n.Name + ".weight", Offset: int64(first) * perBlock, Size: int64(count) * perBlock},
 			norm, residual, y)
@@ -236,7 +236,7 @@ func (p *planner) maxPool(i int, n Node) {
 	p.values[i] = y
 	p.step(Step{
 		Name: n.Name, Kernel: p.kernels.MaxPool, Spec: []uint32{64},
-		Push:   push(in.H, in.W, n.Out.H, n.Out.W),
+		Push:   shaders.Push(in.H, in.W, n.Out.H, n.Out.W),
 		Groups: [3]uint32{uint32(ceilDiv(n.Out.Pixels(), 64)), uint32(p.Batch * blocks(n.Out.C)), 1},
 	}, p.values[n.In[0]], y)
 }
@@ -258,12 +258,12 @@ func (p *planner) normReLU(i int, n Node) {
 	affine := newValue(n.Name, int64(planes)*64)
 	p.values[i] = affine
 	p.step(Step{
-		Name: n.Name + ".stats", Kernel: p.kernels.GNStats, Spec: []uint32{32}, Push: push(pixels, chunk),
+		Name: n.Name + ".stats", Kernel: p.kernels.GNStats, Spec: []uint32{32}, Push: shaders.Push(pixels, chunk),
 		Groups: [3]uint32{uint32(planes), uint32(chunks), 1},
 	}, p.values[n.In[0]], part)
 	p.step(Step{
 		Name: n.Name + ".finalize", Kernel: p.kernels.GNFinalize, Spec: []uint32{8},
-		Push:   push(p.Batch, n.Out.C, groups, pixels, chunk, p.Graph.Config.NormEps),
+		Push:   shaders.Push(p.Batch, n.Out.C, groups, pixels, chunk, p.Graph.Config.NormEps),
 		Groups: [3]uint32{uint32(ceilDiv(p.Batch*groups, 8)), 1, 1},
 	}, part, Ref{Space: WeightSpace, Name: n.Name, Size: int64(n.Out.C) * 8}, affine)
 }
@@ -280,7 +280,7 @@ func (p *planner) avgPool(i int, n Node) {
 	}
 	p.step(Step{
 		Name: n.Name, Kernel: p.kernels.AvgPool, Spec: []uint32{32},
-		Push: push(p.Graph.Nodes[x].Out.Pixels()), Groups: [3]uint32{uint32(planes), 1, 1},
+		Push: shaders.Push(p.Graph.Nodes[x].Out.Pixels()), Groups: [3]uint32{uint32(planes), 1, 1},
 	}, p.values[x], p.values[norm], p.pooled)
 }
 
@@ -298,7 +298,7 @@ func (p *planner) linear(n Node) {
 		count := min(most, n.Out.C-first)
 		p.step(Step{
 			Name: n.Name, Kernel: p.kernels.Linear, Spec: []uint32{64},
-			Push:   push(count, k, first, n.Out.C),
+			Push:   shaders.Push(count, k, first, n.Out.C),
 			Groups: [3]uint32{uint32(ceilDiv(count, 64)), uint32(p.Batch), 1},
 			FLOPs:  2 * int64(count) * int64(in.C) * int64(p.Batch),
 		}, p.pooled, Ref{Space: WeightSpace, Name: n.Name + ".weight", Offset: int64(first/8) * perBlock,
@@ -341,7 +341,7 @@ func (p *planner) export(n Node, x, norm *value) *Result {
 	}
 	p.step(Step{
 		Name: n.Name + ".export", Kernel: p.kernels.Export, Spec: []uint32{64, flag(norm != nil)},
-		Push:   push(n.Out.Pixels(), n.Out.C),
+		Push:   shaders.Push(n.Out.Pixels(), n.Out.C),
 		Groups: [3]uint32{uint32(ceilDiv(n.Out.Pixels(), 64)), uint32(p.Batch * blocks(n.Out.C)), 1},
 	}, x, normBinding, p.resultRef(n.Name, r))
 	return r

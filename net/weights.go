@@ -148,7 +148,7 @@ func (u *uploader) pack(ctx context.Context, p Param, eps float32) error {
 		padded := blocks(rows) * 8
 		rec := u.dev.NewRecorder()
 		rec.Dispatch(pipeline, [3]uint32{uint32(padded), 1, 1},
-			push(rows, in, taps, p.Shape[3], eps),
+			shaders.Push(rows, in, taps, p.Shape[3], eps),
 			s.buffer.Slice(0, used),
 			gpu.Range{Buffer: dst.Buffer, Offset: dst.Offset + int64(first/8)*blockRow, Size: int64(padded/8) * blockRow})
 		if err := u.submit(s, rec); err != nil {

@@ -63,7 +63,7 @@ func TestExport(t *testing.T) {
 					out := kt.Poison(len(x.Data) * 4)
 					kt.Run(t, dev, out, kt.Dispatch{
 						Kernel: shaders.For(s).Export, Spec: spec,
-						Groups: kt.Grid(c.h*c.w, 64, c.n*kt.Blocks(c.c)), Push: kt.Push(c.h*c.w, c.c),
+						Groups: kt.Grid(c.h*c.w, 64, c.n*kt.Blocks(c.c)), Push: shaders.Push(c.h*c.w, c.c),
 						In: [][]byte{x.Activation(s), a.bytes()},
 					})
 					ref.Check(t, "y", kt.Decode(shaders.F32, out))

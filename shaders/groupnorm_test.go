@@ -79,12 +79,12 @@ func (k normCase) run(t *testing.T, dev *gpu.Device, s shaders.Storage, x, gamma
 	part := kt.Poison(chunks * planes * 8 * 8)
 	kt.Run(t, dev, part, kt.Dispatch{
 		Kernel: shaders.For(s).GNStats, Spec: []uint32{statsGroup},
-		Groups: [3]uint32{uint32(planes), uint32(chunks), 1}, Push: kt.Push(pixels, k.chunk), In: [][]byte{x.Activation(s)},
+		Groups: [3]uint32{uint32(planes), uint32(chunks), 1}, Push: shaders.Push(pixels, k.chunk), In: [][]byte{x.Activation(s)},
 	})
 	norm := kt.Poison(planes * 8 * 8)
 	kt.Run(t, dev, norm, kt.Dispatch{
 		Kernel: shaders.For(s).GNFinalize, Spec: []uint32{8},
-		Groups: kt.Grid(k.n*k.groups, 8, 1), Push: kt.Push(k.n, k.c, k.groups, pixels, k.chunk, normEps),
+		Groups: kt.Grid(k.n*k.groups, 8, 1), Push: shaders.Push(k.n, k.c, k.groups, pixels, k.chunk, normEps),
 		In: [][]byte{part, kt.Encode(shaders.F32, append(gamma.Data, beta.Data...))},
 	})
 	return kt.Decode(shaders.F32, norm)

@@ -35,7 +35,7 @@ func TestHalfRounding(t *testing.T) {
 	out := kt.Poison(len(pairs(x)) * 2)
 	kt.Run(t, gputest.Open(t), out, kt.Dispatch{
 		Kernel: shaders.For(shaders.F16).InputF32, Spec: []uint32{64},
-		Groups: kt.Grid(width/2, 64, x.H), Push: kt.Push(x.H, width, x.H),
+		Groups: kt.Grid(width/2, 64, x.H), Push: shaders.Push(x.H, width, x.H),
 		In: [][]byte{kt.Encode(shaders.F32, x.Data)},
 	})
 	// By value: a zero may lose its sign.
@@ -56,7 +56,7 @@ func TestHalfUnpacking(t *testing.T) {
 	raw := x.Activation(shaders.F16)
 	kt.Run(t, gputest.Open(t), out, kt.Dispatch{
 		Kernel: shaders.For(shaders.F16).Export, Spec: []uint32{64, 0},
-		Groups: kt.Grid(2*width, 64, 1), Push: kt.Push(2*width, 8), In: [][]byte{raw, raw},
+		Groups: kt.Grid(2*width, 64, 1), Push: shaders.Push(2*width, 8), In: [][]byte{raw, raw},
 	})
 	var ref kt.Values
 	for _, v := range x.Data {

@@ -37,7 +37,7 @@ func TestAvgPool(t *testing.T) {
 				out := kt.Poison(len(ref.Want) * 4)
 				kt.Run(t, dev, out, kt.Dispatch{
 					Kernel: shaders.For(s).AvgPool, Spec: []uint32{size},
-					Groups: [3]uint32{uint32(c.n * kt.Blocks(c.c)), 1, 1}, Push: kt.Push(pixels),
+					Groups: [3]uint32{uint32(c.n * kt.Blocks(c.c)), 1, 1}, Push: shaders.Push(pixels),
 					In: [][]byte{x.Activation(s), a.bytes()},
 				})
 				ref.Check(t, "y", kt.Decode(shaders.F32, out))
@@ -80,7 +80,7 @@ func TestLinear(t *testing.T) {
 				for _, count := range c.parts {
 					dispatches = append(dispatches, kt.Dispatch{
 						Kernel: shaders.For(s).Linear, Spec: []uint32{64},
-						Groups: kt.Grid(count, 64, c.n), Push: kt.Push(count, kt.Blocks(c.in), first, c.out),
+						Groups: kt.Grid(count, 64, c.n), Push: shaders.Push(count, kt.Blocks(c.in), first, c.out),
 						In: [][]byte{x.Activation(shaders.F32), packed[first/8*block : (first/8+kt.Blocks(count))*block],
 							kt.Encode(shaders.F32, bias.Data)},
 					})

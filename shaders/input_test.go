@@ -57,7 +57,7 @@ func TestInputF32(t *testing.T) {
 				out := kt.Poison(len(pairs(x)) * int(s.Size()))
 				kt.Run(t, dev, out, kt.Dispatch{
 					Kernel: shaders.For(s).InputF32, Spec: []uint32{64},
-					Groups: kt.Grid((p.w+1)/2, 64, p.n*p.h), Push: kt.Push(p.n*p.h, p.w, p.h),
+					Groups: kt.Grid((p.w+1)/2, 64, p.n*p.h), Push: shaders.Push(p.n*p.h, p.w, p.h),
 					In: [][]byte{kt.Encode(shaders.F32, x.Data)},
 				})
 				checkPairs(t, s, x, out)
@@ -86,7 +86,7 @@ func TestInputU8(t *testing.T) {
 				out := kt.Poison(len(pairs(x)) * int(s.Size()))
 				kt.Run(t, dev, out, kt.Dispatch{
 					Kernel: shaders.For(s).InputU8, Spec: []uint32{64},
-					Groups: kt.Grid((p.w+1)/2, 64, p.n*p.h), Push: kt.Push(p.n*p.h, p.w),
+					Groups: kt.Grid((p.w+1)/2, 64, p.n*p.h), Push: shaders.Push(p.n*p.h, p.w),
 					In: [][]byte{pixels, kt.Encode(shaders.F32, lut.Data)},
 				})
 				checkPairs(t, s, x, out)

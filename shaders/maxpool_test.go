@@ -52,7 +52,7 @@ func TestMaxPool(t *testing.T) {
 				out := kt.Poison(len(want))
 				kt.Run(t, dev, out, kt.Dispatch{
 					Kernel: shaders.For(s).MaxPool, Spec: []uint32{64},
-					Groups: kt.Grid(y.H*y.W, 64, c.n*kt.Blocks(c.c)), Push: kt.Push(c.h, c.w, y.H, y.W),
+					Groups: kt.Grid(y.H*y.W, 64, c.n*kt.Blocks(c.c)), Push: shaders.Push(c.h, c.w, y.H, y.W),
 					In: [][]byte{x.Activation(s)},
 				})
 				var ref kt.Values

@@ -131,7 +131,7 @@ func (c packCase) pack(s shaders.Storage, w *kt.Tensor, first, rows, at int) kt.
 		Kernel: shaders.For(s).PackWeights,
 		Spec:   []uint32{packGroup, uint32(c.dtype), flag[c.standardize], flag[c.one]},
 		Groups: [3]uint32{uint32(8 * kt.Blocks(rows)), 1, 1},
-		Push:   kt.Push(rows, c.i, c.kh*c.kw, c.kw, weightEps),
+		Push:   shaders.Push(rows, c.i, c.kh*c.kw, c.kw, weightEps),
 		In:     [][]byte{rawWeights(c.dtype, w.Data[first*size:(first+rows)*size])},
 		At:     at,
 	}

@@ -60,46 +60,55 @@ func (j *job) run(ctx context.Context, m *bitgpu.Model) error {
 		in.extensions = tensorFiles
 		answers = tensors
 	}
-	var bar *bar
+	count := tally{app: j.app, tell: j.tell}
 	if _, terminal := terminalWidth(j.stderr); terminal && !j.quiet {
 		total := -1
 		if !j.flags.tensor {
 			total = in.count(ctx)
 		}
-		bar = newInputsBar(j.stderr, total)
+		count.bar = newInputsBar(j.stderr, total)
 	}
-	defer bar.end()
-	count := errInputs{}
+	defer count.bar.end()
 	for a := range answers(ctx, m, in, j.want) {
-		if err := j.handle(&a, bar); err != nil {
+		if a.err == nil {
+			a.err = checkOutput(a.output)
+		}
+		if err := j.answer(&a); err != nil {
 			return err
 		}
-		count.total++
-		if a.err != nil {
-			count.failed++
+		count.add(a.file, a.err)
+	}
+	return count.result(ctx)
+}
+
+// tally counts inputs that are done, and those that failed.
+type tally struct {
+	*app
+	bar   *bar // nil for none
+	tell  bool // print what is wrong with an input to stderr
+	count errInputs
+}
+
+func (t *tally) add(file string, err error) {
+	t.count.total++
+	if err != nil {
+		t.count.failed++
+		if t.tell {
+			t.bar.pause()
+			complain(t.stderr, named(file, err))
 		}
 	}
+	t.bar.add()
+}
+
+// result is ctx's error if the run was interrupted, or an errInputs if inputs failed.
+func (t *tally) result(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if count.failed > 0 {
-		return count
+	if t.count.failed > 0 {
+		return t.count
 	}
-	return nil
-}
-
-func (j *job) handle(a *answer, bar *bar) error {
-	if a.err == nil {
-		a.err = checkOutput(a.output)
-	}
-	if err := j.answer(a); err != nil {
-		return err
-	}
-	if a.err != nil && j.tell {
-		bar.pause()
-		complain(j.stderr, named(a.file, a.err))
-	}
-	bar.add()
 	return nil
 }
 

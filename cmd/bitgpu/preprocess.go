@@ -126,31 +126,18 @@ func (a *app) preprocess(cmd *cobra.Command, o preprocessOptions, paths []string
 // crops writes the row of every input.
 func (a *app) crops(ctx context.Context, paths []string, p loader.Preprocess, file *rowFile) error {
 	in := inputs{paths: paths, stdin: a.stdin, extensions: pictureFiles}
-	var bar *bar
+	count := tally{app: a, tell: true}
 	if _, terminal := terminalWidth(a.stderr); terminal {
-		bar = newInputsBar(a.stderr, in.count(ctx))
+		count.bar = newInputsBar(a.stderr, in.count(ctx))
 	}
-	defer bar.end()
-	count := errInputs{}
+	defer count.bar.end()
 	for c := range ordered(ctx, in.all(), runtime.GOMAXPROCS(0), cropper(p)) {
-		count.total++
-		if c.err != nil {
-			count.failed++
-			bar.pause()
-			complain(a.stderr, named(c.file, c.err))
-		}
 		if err := writeCrop(file, p, c); err != nil {
 			return err
 		}
-		bar.add()
+		count.add(c.file, c.err)
 	}
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	if count.failed > 0 {
-		return count
-	}
-	return nil
+	return count.result(ctx)
 }
 
 func writeCrop(file *rowFile, p loader.Preprocess, c crop) error {

@@ -7,9 +7,6 @@ package kerneltest
 
 import (
 	"bytes"
-	"encoding/binary"
-	"fmt"
-	"math"
 	"testing"
 
 	"github.com/bitgpu/bitgpu/gpu"
@@ -93,22 +90,6 @@ func upload(t testing.TB, dev *gpu.Device, content []byte) *gpu.Buffer {
 		t.Fatal(err)
 	}
 	copy(b.Bytes()[copy(b.Bytes(), content):], Poison(guard))
-	return b
-}
-
-// Push lays ints and float32s out as push constants.
-func Push(values ...any) []byte {
-	var b []byte
-	for _, v := range values {
-		switch v := v.(type) {
-		case int:
-			b = binary.LittleEndian.AppendUint32(b, uint32(v))
-		case float32:
-			b = binary.LittleEndian.AppendUint32(b, math.Float32bits(v))
-		default:
-			panic(fmt.Sprintf("kerneltest: push constant of type %T", v))
-		}
-	}
 	return b
 }
 
