@@ -1,5 +1,5 @@
 # README's two commands are `make run` and `make test`; each is complete by itself on a fresh machine.
-.PHONY: run test test-drivers bench shaders lint deps
+.PHONY: run test test-drivers test-peer bench bench-ci bench-peer shaders lint deps
 
 # The demo network on the pictures in docs/photos.
 run: deps
@@ -13,16 +13,33 @@ test: deps lint
 test-drivers: deps
 	tests/drivers.sh
 
-# Throughput of three networks with generated weights.
+# PyTorch's network of bench-peer against the golden data. Installs python3-torch as bench-peer does.
+test-peer:
+	tests/peer/run.sh check.py
+
+# Throughput of three networks with generated weights, on the device that "auto" picks. The rows are kept
+# in bin/bench.json: `bin/bitgpu bench compare old.json bin/bench.json` tells what changed.
+NETWORKS = demo,resnetv2_50x1_bit.goog_distilled_in1k
+LARGE = resnetv2_152x2_bit.goog_teacher_in21k_ft_in1k_384
 bench: deps
 	go build -o bin/bitgpu ./cmd/bitgpu
-	bin/bitgpu bench --model demo --batch 1,8
-	bin/bitgpu bench --model resnetv2_50x1_bit.goog_distilled_in1k --weights random:golden
-	bin/bitgpu bench --model resnetv2_152x2_bit.goog_teacher_in21k_ft_in1k_384 --weights random:golden --runs 3
+	bin/bitgpu bench --model $(NETWORKS),$(LARGE) --weights random:golden --batch 1,8 --out bin/bench.json
 
-# Rebuilds the SPIR-V in shaders/spv from the GLSL beside it.
+# The small ones on the CPU, in seconds.
+bench-ci: deps
+	go build -o bin/bitgpu ./cmd/bitgpu
+	bin/bitgpu bench --device cpu --model $(NETWORKS) --weights random:golden --batch 1 --runs 3 --out bin/bench-ci.json
+
+# bitgpu and PyTorch in turn on the same networks, and the ratios; tests/peer/README.md has the settings.
+# Installs Debian's python3-torch (several hundred MB) where there is no PyTorch.
+bench-peer: deps
+	go build -o bin/bitgpu ./cmd/bitgpu
+	tests/peer/run.sh compare.py
+
+# Rebuilds the SPIR-V in shaders/spv from the GLSL beside it. That of kernels with cooperative matrices
+# needs a newer compiler than Debian 12's, which `tests/drivers.sh glslang` makes.
 shaders: deps
-	cd shaders && go run ./internal/build
+	cd shaders && BITGPU_GLSLANG=$${BITGPU_GLSLANG:-$(abspath $(wildcard .cache/drivers/glslangValidator))} go run ./internal/build
 
 lint:
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "gofmt needed: $$unformatted"; exit 1; fi

@@ -6,7 +6,7 @@
 //	defer m.Close()
 //	top, err := m.Classify(ctx, img, 5)
 //
-// A Model holds a device and a network's weights on it. All of its methods may be called from many
+// A Model holds one or several devices and a network's weights on each. All of its methods may be called from many
 // goroutines. The package keeps no global state, writes nothing and installs nothing; Close returns
 // all that Open took.
 package bitgpu
@@ -15,6 +15,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
+	"sync"
 
 	"github.com/bitgpu/bitgpu/gpu"
 	"github.com/bitgpu/bitgpu/loader"
@@ -76,7 +79,11 @@ func (p Precision) storage() shaders.Storage {
 
 // Options of Open. The zero value works.
 type Options struct {
-	Device    string    // "", "auto", "cpu", an index, a UUID or part of a name: see gpu.Options
+	// Device is "", "auto", "cpu", an index, a UUID or part of a name, as gpu.Options has it; or several of
+	// these with commas between, or "all", as gpu.Select has them: then the devices share the pictures of Stream
+	// and Forward, and another call goes to the one with the least to do. Each has the weights in its memory.
+	// Results may differ in the last bits between devices of different kinds.
+	Device    string
 	Precision Precision // storage on the device
 	Batch     int       // most images in one batch; 0 for what suits the network and the device
 	Weights   string    // "" for the model's own; RandomGolden with a published architecture's name
@@ -84,12 +91,12 @@ type Options struct {
 	// CacheDir is where compiled pipelines are kept between runs: "" for the folder bitgpu in the
 	// user's cache directory, "none" for nowhere.
 	CacheDir     string
-	MemoryBudget int64     // bytes of device memory to use at most; 0 for all that is free
+	MemoryBudget int64     // bytes of each device's memory to use at most; 0 for all that is free
 	Host         *gpu.Host // a Vulkan device of the program's own to run on; nil to open one
 	Validation   bool      // run under the Vulkan validation layer; its messages become errors
 
 	MaxPixels int64 // largest picture to decode; 0 for loader.DefaultMaxPixels
-	// Progress, if set, is called while weights are loaded: parameters done, and all of them.
+	// Progress, if set, is called while weights are loaded: parameters done, and all of them, over all devices.
 	Progress func(done, total int64)
 }
 
@@ -99,29 +106,34 @@ type Info struct {
 	Config     net.Config
 	Labels     []string // a name for each class
 	Preprocess loader.Preprocess
-	Precision  Precision // FP32 or FP16
-	Device     gpu.Info
+	Precision  Precision  // FP32 or FP16
+	Device     gpu.Info   // the first of Devices
+	Devices    []gpu.Info // in the order of Options.Device
 	Parameters int64
 }
 
-// Model is a network on a device.
+// Model is a network on one or several devices.
 type Model struct {
 	info    Info
 	options Options
-	dev     *gpu.Device
-	net     *net.Network
+	engines []*engine // one for each device
 }
 
 // Info describes the model.
 func (m *Model) Info() Info { return m.info }
 
 // Close waits for work in flight and frees everything. It is idempotent; after it every method
-// returns an error.
+// returns an error. Close's own error is about what did not hinder the results, such as a device that failed
+// while others did its work, or a cache that could not be written.
 func (m *Model) Close() error {
-	return errors.Join(m.net.Close(), m.dev.Close())
+	var err error
+	for _, e := range m.engines {
+		err = errors.Join(err, e.close())
+	}
+	return err
 }
 
-// Open opens a model and brings its weights onto a device. name is Demo, a name of timm's registry
+// Open opens a model and brings its weights onto its devices. name is Demo, a name of timm's registry
 // (with or without the tag, looked up as loader.Find says), a checkpoint file (.safetensors), or a
 // directory that holds one with its config.json.
 //
@@ -148,28 +160,96 @@ func OpenCheckpoint(ctx context.Context, name string, c loader.Checkpoint, confi
 	return open(ctx, found, o)
 }
 
-func open(ctx context.Context, s *source, o Options) (_ *Model, err error) {
-	cache, err := cacheDir(o.CacheDir)
+func open(ctx context.Context, s *source, o Options) (*Model, error) {
+	devices, err := selectDevices(o)
 	if err != nil {
 		return nil, fmt.Errorf("bitgpu: %w", err)
 	}
-	m := &Model{info: s.info, options: o}
-	m.dev, err = gpu.Open(gpu.Options{Device: o.Device, Validation: o.Validation, CacheDir: cache, MemoryBudget: o.MemoryBudget, Host: o.Host})
+	return openOn(ctx, devices, s, o)
+}
+
+// selectDevices resolves Options.Device to what gpu.Options.Device takes, for each device.
+func selectDevices(o Options) ([]string, error) {
+	if name := strings.TrimSpace(o.Device); name != gpu.All && !strings.ContainsRune(name, ',') {
+		return []string{o.Device}, nil
+	}
+	list, err := gpu.Enumerate()
 	if err != nil {
+		return nil, err
+	}
+	chosen, err := gpu.Select(list, o.Device)
+	if err != nil {
+		return nil, err
+	}
+	var devices []string
+	for _, d := range chosen {
+		devices = append(devices, strconv.Itoa(d.Index))
+	}
+	return devices, nil
+}
+
+// openOn opens all devices at once.
+func openOn(ctx context.Context, devices []string, s *source, o Options) (*Model, error) {
+	m := &Model{info: s.info, options: o, engines: make([]*engine, len(devices))}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var opening sync.WaitGroup
+	progress := newProgress(o.Progress, len(devices))
+	for i, device := range devices {
+		opening.Go(func() {
+			var err error
+			if m.engines[i], err = openEngine(ctx, s, o, device, progress.of(i)); err != nil {
+				cancel(err) // the first one counts
+			}
+		})
+	}
+	opening.Wait()
+	if err := context.Cause(ctx); err != nil {
+		for _, e := range m.engines {
+			if e != nil {
+				err = errors.Join(err, e.close())
+			}
+		}
 		return nil, fmt.Errorf("bitgpu: %w", err)
 	}
-	m.info.Device = m.dev.Info()
+	for _, e := range m.engines {
+		m.info.Devices = append(m.info.Devices, e.dev.Info())
+	}
+	m.info.Device = m.info.Devices[0]
 	m.info.Precision = FP16
 	if o.Precision == FP32 {
 		m.info.Precision = FP32
 	}
-	m.net, err = net.Load(ctx, m.dev, s.info.Config, s, net.Options{
-		Storage: o.Precision.storage(), Normalize: table(s.info.Preprocess), Progress: o.Progress,
-	})
-	if err != nil {
-		return nil, fmt.Errorf("bitgpu: %s: %w", s.info.Name, errors.Join(err, m.dev.Close()))
-	}
 	return m, nil
+}
+
+// progress adds up what several devices have loaded.
+type progress struct {
+	tell func(done, total int64)
+
+	mu   sync.Mutex
+	done []int64
+}
+
+func newProgress(tell func(done, total int64), devices int) *progress {
+	return &progress{tell: tell, done: make([]int64, devices)}
+}
+
+// of returns what the ith device reports to; nil if nobody listens.
+func (p *progress) of(i int) func(done, total int64) {
+	if p.tell == nil {
+		return nil
+	}
+	return func(done, total int64) {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.done[i] = done
+		var sum int64
+		for _, n := range p.done {
+			sum += n
+		}
+		p.tell(sum, total*int64(len(p.done)))
+	}
 }
 
 // table is what Preprocess.Normalize makes of every byte.

@@ -3,8 +3,11 @@ package bitgpu_test
 import (
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/bitgpu/bitgpu"
+	"github.com/bitgpu/bitgpu/gpu"
+	"github.com/bitgpu/bitgpu/gpu/peak"
 	"github.com/bitgpu/bitgpu/loader"
 	"github.com/bitgpu/bitgpu/net"
 )
@@ -25,17 +28,31 @@ func TestMeasure(t *testing.T) {
 	if small.Batch != 1 || small.Size != 33 || small.FLOPs >= r.FLOPs/3 {
 		t.Errorf("%+v", small)
 	}
-	var flops int64
+	if least := 2 * m.Info().Parameters; small.DeviceBytes < least || r.DeviceBytes <= small.DeviceBytes {
+		t.Errorf("%d bytes for one, %d for three of them; the weights take %d", small.DeviceBytes, r.DeviceBytes, least)
+	}
+	var took time.Duration
 	names := map[string]bool{}
 	for _, s := range small.Steps {
-		if names[s.Name] || s.Kernel == "" || s.Time < 0 {
+		if names[s.Name] || s.Kernel == "" || s.Time < 0 || s.Read <= 0 || s.Written <= 0 || s.FLOPs < 0 {
 			t.Errorf("step %+v", s)
 		}
 		names[s.Name] = true
-		flops += s.FLOPs
+		took += s.Time
 	}
-	if flops != small.FLOPs || !names["stem.conv"] || !names["head.fc"] {
-		t.Errorf("the steps have %d FLOPs, all of it %d: %v", flops, small.FLOPs, names)
+	if !names["stem.conv"] || !names["head.fc"] {
+		t.Errorf("steps %v", names)
+	}
+	flops := small.FLOPs
+	for _, k := range small.Kinds {
+		took -= k.Time
+		flops -= k.FLOPs
+		if (k.Kind == net.Convolution) != (k.FLOPs > small.FLOPs/2) {
+			t.Errorf("%+v of %d FLOPs", k, small.FLOPs)
+		}
+	}
+	if len(small.Kinds) != 3 || took != 0 || flops != 0 {
+		t.Errorf("%+v leave %v and %d FLOPs out", small.Kinds, took, flops)
 	}
 	if _, err := m.Measure(ctx, bitgpu.MeasureOptions{Batch: 1 << 30}); !errors.Is(err, net.ErrTooLarge) {
 		t.Errorf("%v, want ErrTooLarge", err)
@@ -45,6 +62,25 @@ func TestMeasure(t *testing.T) {
 	}
 	if _, err := m.Measure(ctx, bitgpu.MeasureOptions{Size: 8}); err == nil {
 		t.Error("a size of 8 was measured")
+	}
+}
+
+func TestMeasurePeak(t *testing.T) {
+	m := demo(t, bitgpu.Options{})
+	peaks, err := m.MeasurePeak(t.Context(), 0)
+	if err != nil || !(peak.Best(peaks, peak.FLOPs) > 1e9) || !(peak.Best(peaks, peak.Bytes) > 1e8) {
+		t.Errorf("%+v, %v", peaks, err)
+	}
+	for _, device := range []int{-1, 1} {
+		if _, err := m.MeasurePeak(t.Context(), device); err == nil {
+			t.Errorf("the peak of device %d of 1", device)
+		}
+	}
+	if err := m.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := m.MeasurePeak(t.Context(), 0); !errors.Is(err, gpu.ErrClosed) {
+		t.Errorf("%v, want ErrClosed", err)
 	}
 }
 

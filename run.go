@@ -1,13 +1,16 @@
 package bitgpu
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"image"
 	"math"
+	"slices"
 	"sort"
 
-	"github.com/bitgpu/bitgpu/gpu"
+	"github.com/bitgpu/bitgpu/loader"
 	"github.com/bitgpu/bitgpu/net"
 )
 
@@ -78,16 +81,33 @@ func (m *Model) Maps(indices ...int) (Outputs, error) {
 
 // one runs a single picture.
 func (m *Model) one(ctx context.Context, img image.Image, want Outputs) (*Output, error) {
-	for r := range m.stream(ctx, func(yield func(Input) bool) { yield(Input{Image: img}) }, want, 1) {
-		return r.Output, r.Err
+	if img == nil {
+		return nil, errors.New("bitgpu: no picture")
 	}
-	return nil, ctx.Err()
+	crop, err := m.info.Preprocess.Apply(loader.FromGoImage(img))
+	if err != nil {
+		return nil, err
+	}
+	spec := net.BatchSpec{Images: 1, Height: crop.Height, Width: crop.Width, Input: net.Pixels, Outputs: want}
+	idle := slices.Clone(m.engines)
+	slices.SortStableFunc(idle, func(a, b *engine) int { return cmp.Compare(a.busy.Load(), b.busy.Load()) })
+	for i, e := range idle {
+		out, err := e.run(ctx, spec, []picture{pixels(crop.Pix)})
+		if err == nil {
+			return out, nil
+		}
+		if ctx.Err() != nil || i == len(idle)-1 {
+			return nil, fmt.Errorf("bitgpu: %w", err)
+		}
+		e.failed(err)
+	}
+	return nil, errors.New("bitgpu: no device")
 }
 
 // Forward runs pictures that are normalized already, [N, 3, H, W] with H and W at least 32, in as
 // many batches as it takes. All values must be finite: a NaN can vanish behind a ReLU.
 func (m *Model) Forward(ctx context.Context, x *Tensor, want Outputs) (*Output, error) {
-	if len(x.Shape) != 4 || x.Shape[0] < 1 || x.Shape[1] != 3 || len(x.Data) != x.Shape[0]*3*x.Shape[2]*x.Shape[3] {
+	if len(x.Shape) != 4 || slices.Min(x.Shape) < 1 || x.Shape[1] != 3 || len(x.Data) != x.Shape[0]*3*x.Shape[2]*x.Shape[3] {
 		return nil, fmt.Errorf("bitgpu: tensor of shape %v with %d values, want [N 3 H W]", x.Shape, len(x.Data))
 	}
 	for i, v := range x.Data {
@@ -95,63 +115,45 @@ func (m *Model) Forward(ctx context.Context, x *Tensor, want Outputs) (*Output, 
 			return nil, fmt.Errorf("bitgpu: tensor of shape %v: value %d is %v", x.Shape, i, v)
 		}
 	}
-	spec := net.BatchSpec{Images: x.Shape[0], Height: x.Shape[2], Width: x.Shape[3], Input: net.Tensors, Outputs: want}
-	var err error
-	if spec.Images, err = m.batch(spec); err != nil {
-		return nil, fmt.Errorf("bitgpu: %w", err)
-	}
-	each := 3 * spec.Height * spec.Width
-	total := &Output{}
-	for at := 0; at < x.Shape[0]; at += spec.Images {
-		spec.Images = min(spec.Images, x.Shape[0]-at)
-		out, err := m.net.Run(ctx, spec, x.Data[at*each:(at+spec.Images)*each])
-		if err != nil {
-			return nil, fmt.Errorf("bitgpu: %w", err)
+	s := m.share(ctx, net.BatchSpec{Images: x.Shape[0], Height: x.Shape[2], Width: x.Shape[3], Input: net.Tensors, Outputs: want})
+	defer s.close()
+	s.preload(func(yield func(picture) bool) {
+		for row := range slices.Chunk(x.Data, 3*x.Shape[2]*x.Shape[3]) {
+			if !yield(values(row)) {
+				return
+			}
 		}
-		total.Append(out)
+	})
+	total := &Output{}
+	for f := range s.arrivals() {
+		if f.err != nil {
+			return nil, fmt.Errorf("bitgpu: %w", f.err)
+		}
+		total.Append(f.out)
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("bitgpu: %w", err)
 	}
 	return total, nil
 }
 
-// BatchSize returns how many normalized pictures of height x width Forward runs in one batch: what
-// Options.Batch says, or what suits the network and the device, and at most 64. A program that has
+// BatchSize returns how many normalized pictures of height x width Forward runs at once: on each device
+// what Options.Batch says, or what suits the network and the device, and at most 64. A program that has
 // many of them reads and runs so many at a time. The error wraps net.ErrTooLarge if not even one fits.
 func (m *Model) BatchSize(height, width int, want Outputs) (int, error) {
-	n, err := m.batch(net.BatchSpec{Images: maxBatch, Height: height, Width: width, Input: net.Tensors, Outputs: want})
-	if err != nil {
-		return 0, fmt.Errorf("bitgpu: %w", err)
-	}
-	return n, nil
-}
-
-// Floating-point operations that a batch of automatic size holds, so that starting it costs nothing
-// beside it: some tens of milliseconds on either kind of device.
-const (
-	batchCPU = 4e9
-	batchGPU = 2e12
-)
-
-// batch returns how many pictures go into one batch: spec.Images at most.
-func (m *Model) batch(spec net.BatchSpec) (int, error) {
-	most := m.options.Batch
-	switch {
-	case spec.Images == 1:
-		most = 1
-	case most == 0:
-		one := spec
-		one.Images = 1
-		plan, err := m.net.Plan(one)
+	var sum int
+	var failure error
+	for _, e := range m.engines {
+		n, err := e.fit(net.BatchSpec{Images: maxBatch, Height: height, Width: width, Input: net.Tensors, Outputs: want})
 		if err != nil {
-			return 0, err
+			failure = err
 		}
-		work := int64(batchGPU)
-		if m.info.Device.Type == gpu.CPU {
-			work = batchCPU
-		}
-		most = int(min(max(work/max(plan.FLOPs(), 1), 1), maxBatch))
+		sum += n
 	}
-	spec.Images = min(spec.Images, most)
-	return m.net.FitBatch(spec)
+	if sum == 0 {
+		return 0, fmt.Errorf("bitgpu: %w", failure)
+	}
+	return sum, nil
 }
 
 // Top returns the k most probable classes of one row of logits, the best first; of equal ones the

@@ -50,6 +50,9 @@ type Buffer struct {
 // slack pads buffers so that a kernel may read whole 16-byte vectors up to the end of any range.
 const slack = 16
 
+// texelBytes is the size of a texel, of kernels that read a buffer as such.
+const texelBytes = slack
+
 // NewBuffer makes a buffer of size bytes. ErrOutOfMemory if the device, its limits or the budget do not allow it.
 func (d *Device) NewBuffer(size int64, u Usage) (*Buffer, error) {
 	if u < DeviceLocal || u > Readback {

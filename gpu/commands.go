@@ -3,9 +3,11 @@ package gpu
 import (
 	"errors"
 	"fmt"
+	"math/bits"
 	"time"
 
 	"github.com/bitgpu/bitgpu/gpu/internal/vk"
+	"github.com/bitgpu/bitgpu/shaders"
 )
 
 // Commands is recorded work that can be submitted again and again, but not again before it is done.
@@ -31,6 +33,7 @@ type Commands struct {
 type encoding struct {
 	pool        vk.CommandPool
 	descriptors vk.DescriptorPool
+	views       []vk.BufferView
 	times       vk.QueryPool
 	segments    []vk.CommandBuffer // between cuts
 }
@@ -72,11 +75,13 @@ func (c *Commands) encode(l int) error {
 		return nil
 	}
 	e := &c.encoded[l]
-	sets, bindings := 0, 0
+	sets, buffers, views := 0, 0, 0
 	for _, o := range c.ops {
 		if o.kind == opDispatch && len(o.ranges) > 0 {
 			sets++
-			bindings += len(o.ranges)
+			n := bits.OnesCount32(texels(o.pipeline.kernel))
+			buffers += len(o.ranges) - n
+			views += n
 		}
 	}
 	var err error
@@ -84,7 +89,7 @@ func (c *Commands) encode(l int) error {
 		return err
 	}
 	if sets > 0 {
-		if e.descriptors, err = d.vk.NewDescriptorPool(sets, bindings); err != nil {
+		if e.descriptors, err = d.vk.NewDescriptorPool(sets, buffers, views); err != nil {
 			return err
 		}
 	}
@@ -160,12 +165,10 @@ func (w *writer) operation(c *Commands, o *operation) error {
 	case opDispatch:
 		var set vk.DescriptorSet
 		if len(o.ranges) > 0 {
-			bindings := make([]vk.Binding, len(o.ranges))
-			for i, r := range o.ranges {
-				bindings[i] = r.binding()
-				bindings[i].Size = w.d.bindingSize(r)
+			bindings, err := w.bindings(o)
+			if err != nil {
+				return err
 			}
-			var err error
 			if set, err = w.d.vk.NewDescriptorSet(w.e.descriptors, o.pipeline.layout.set, bindings); err != nil {
 				return err
 			}
@@ -184,6 +187,26 @@ func (w *writer) operation(c *Commands, o *operation) error {
 		return w.begin()
 	}
 	return nil
+}
+
+// bindings are what a dispatch binds; the views are the encoding's.
+func (w *writer) bindings(o *operation) ([]vk.Binding, error) {
+	bindings := make([]vk.Binding, len(o.ranges))
+	for i, r := range o.ranges {
+		b := &bindings[i]
+		*b = r.binding()
+		if o.pipeline.kernel.Bindings[i]&shaders.Texels == 0 {
+			b.Size = w.d.bindingSize(r)
+			continue
+		}
+		b.Size = roundUp(r.Size, texelBytes)
+		var err error
+		if b.View, err = w.d.vk.NewView(*b); err != nil {
+			return nil, err
+		}
+		w.e.views = append(w.e.views, b.View)
+	}
+	return bindings, nil
 }
 
 // bindingSize is what a kernel sees of a range: whole words. The padding of our own buffers has room for it.
@@ -222,6 +245,9 @@ func (c *Commands) destroy() {
 		}
 		if e.descriptors != nil {
 			d.vk.DestroyDescriptorPool(e.descriptors)
+		}
+		for _, v := range e.views {
+			d.vk.DestroyView(v)
 		}
 		if e.pool != nil {
 			d.vk.DestroyCommandPool(e.pool)

@@ -34,6 +34,7 @@ type HostFeatures struct {
 	Float16             bool // VkPhysicalDeviceShaderFloat16Int8Features.shaderFloat16
 	SubgroupSizeControl bool // subgroupSizeControl and computeFullSubgroups
 	Int64               bool // VkPhysicalDeviceFeatures.shaderInt64
+	CooperativeMatrix   bool // VkPhysicalDeviceCooperativeMatrixFeaturesKHR.cooperativeMatrix and vulkanMemoryModel; used only with Float16
 }
 
 // adopt uses the host's objects.
@@ -79,6 +80,7 @@ func (d *Device) adopt(o Options) error {
 		Float16:             h.Features.Float16 && p.Features.Float16,
 		SubgroupSizeControl: h.Features.SubgroupSizeControl && p.Features.SubgroupSizeControl,
 		Int64:               h.Features.Int64 && p.Features.Int64,
+		CooperativeMatrix:   h.Features.CooperativeMatrix && p.Features.CooperativeMatrix,
 	}
 	d.info = describe(p, families{int(h.QueueFamily), -1}, d.features)
 	if d.vk, err = in.AdoptDevice(vk.FromAddress[vk.DeviceHandle](h.Device)); err != nil {

@@ -80,7 +80,7 @@ func TestAdoptHost(t *testing.T) {
 	own.GetInstanceProcAddr = h.loader.GetInstanceProcAddr()
 	for _, o := range []*Host{h.options(), own} {
 		d := open(t, Options{Host: o})
-		if info := d.Info(); info.Name != h.physical.Name || info.TransferQueue || info.Storage16 != h.physical.Features.Storage16 || info.Int64 {
+		if info := d.Info(); info.Name != h.physical.Name || info.TransferQueue || info.Storage16 != h.physical.Features.Storage16 || info.Int64 || info.Matrices != nil {
 			t.Errorf("info %+v", info)
 		}
 		before := h.lock.n.Load()

@@ -57,6 +57,8 @@ type Limits struct {
 	MaxPushConstants                uint32
 	MaxStorageBuffers               uint32 // bindings of one kernel
 	MinStorageBufferOffsetAlignment int64
+	MaxTexels                       int64 // of 16 bytes, that a kernel can bind as texels at once
+	MinTexelBufferOffsetAlignment   int64
 	MaxAllocations                  uint32
 	NonCoherentAtomSize             int64
 	TimestampPeriod                 float64 // ns per tick; 0: no timestamps
@@ -80,14 +82,22 @@ type Info struct {
 	MaxSubgroupSize uint32
 	SubgroupControl bool // OneSubgroup kernels can have any power of 2 from MinSubgroupSize to MaxSubgroupSize
 	SubgroupBallot  bool // subgroup broadcast and ballot
+	SubgroupShuffle bool // subgroup shuffle
 	Float16         bool // fp16 arithmetic
 	Storage16       bool // 16-bit types in storage buffers
 	Int64           bool // 64-bit integers
+
+	// Matrices are the sizes that a subgroup multiplies at once, fp16 products with fp32 sums
+	// (VK_KHR_cooperative_matrix); none without matrix units.
+	Matrices []Matrix
 
 	MemoryBytes   int64 // size of the device's own memory; of an integrated or CPU device, what it may have of the system's
 	BudgetBytes   int64 // of that, what this process could still allocate at the time of asking
 	TransferQueue bool  // uploads have a queue of their own, and readbacks where there is a second one
 }
+
+// Matrix is the size of a cooperative matrix product: MxN of sums, of MxK and KxN values.
+type Matrix struct{ M, N, K uint32 }
 
 // describe makes an Info of what a physical device says. families may lack a transfer queue.
 func describe(p *vk.Physical, f families, features vk.Features) Info {
@@ -106,12 +116,15 @@ func describe(p *vk.Physical, f families, features vk.Features) Info {
 			MaxPushConstants:                l.MaxPushConstants,
 			MaxStorageBuffers:               l.MaxStorageBuffers,
 			MinStorageBufferOffsetAlignment: l.MinStorageBufferOffsetAlignment,
+			MaxTexels:                       l.MaxTexels,
+			MinTexelBufferOffsetAlignment:   l.MinTexelBufferOffsetAlignment,
 			MaxAllocations:                  l.MaxAllocations,
 			NonCoherentAtomSize:             l.NonCoherentAtomSize,
 		},
 		SubgroupSize: p.SubgroupSize, MinSubgroupSize: p.MinSubgroupSize, MaxSubgroupSize: p.MaxSubgroupSize,
 		SubgroupControl: features.SubgroupSizeControl,
 		SubgroupBallot:  p.SubgroupOperations&vk.SubgroupBallot != 0,
+		SubgroupShuffle: p.SubgroupOperations&vk.SubgroupShuffle != 0,
 		Float16:         features.Float16,
 		Storage16:       features.Storage16,
 		Int64:           features.Int64,
@@ -119,6 +132,11 @@ func describe(p *vk.Physical, f families, features vk.Features) Info {
 	}
 	if f.compute >= 0 && p.Families[f.compute].TimestampBits > 0 {
 		info.Limits.TimestampPeriod = l.TimestampPeriod
+	}
+	if features.CooperativeMatrix && features.Float16 {
+		for _, m := range p.Matrices {
+			info.Matrices = append(info.Matrices, Matrix{m[0], m[1], m[2]})
+		}
 	}
 	heap := mainHeap(p)
 	budget, usage := p.MemoryBudget()

@@ -50,3 +50,16 @@ func TestMainHeap(t *testing.T) {
 		}
 	}
 }
+
+// Matrices are listed where the device is used with them, and with fp16 arithmetic.
+func TestMatrices(t *testing.T) {
+	p := &vk.Physical{Heaps: []vk.Heap{{Size: 1}}, Matrices: [][3]uint32{{16, 8, 32}}}
+	for features, want := range map[vk.Features]int{
+		{}: 0, {CooperativeMatrix: true}: 0, {Float16: true}: 0, {CooperativeMatrix: true, Float16: true}: 1,
+	} {
+		got := describe(p, families{-1, -1}, features).Matrices
+		if len(got) != want || want > 0 && got[0] != (Matrix{M: 16, N: 8, K: 32}) {
+			t.Errorf("%+v: %v", features, got)
+		}
+	}
+}

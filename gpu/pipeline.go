@@ -19,13 +19,17 @@ type Pipeline struct {
 	handle vk.Pipeline
 }
 
-// layout is what pipelines with equal numbers of bindings and bytes of push constants share.
+// layout is what pipelines with equal bindings and bytes of push constants share.
 type layout struct {
 	set      vk.DescriptorSetLayout
 	pipeline vk.PipelineLayout
 }
 
-type layoutKey struct{ bindings, push int }
+type layoutKey struct {
+	bindings int
+	texels   uint32 // bit i: binding i is read as texels
+	push     int
+}
 
 type pipelineKey struct {
 	kernel *shaders.Kernel
@@ -109,19 +113,29 @@ func (d *Device) compile(k *shaders.Kernel, spec []uint32) (*Pipeline, error) {
 	if err := checkCapabilities(d.info, d.physical.SubgroupOperations, code); err != nil {
 		return nil, err
 	}
-	l, err := d.layout(layoutKey{len(k.Bindings), k.Push})
+	l, err := d.layout(layoutKey{len(k.Bindings), texels(k), k.Push})
 	if err != nil {
 		return nil, d.noted(err)
 	}
 	var subgroup uint32
-	if k.OneSubgroup && d.features.SubgroupSizeControl {
-		subgroup = spec[0]
+	if d.features.SubgroupSizeControl {
+		subgroup = subgroupSize(k, spec)
 	}
 	handle, err := d.vk.NewPipeline(d.pipelines.cache, l.pipeline, code, spec, subgroup)
 	if err != nil {
 		return nil, d.noted(err)
 	}
 	return &Pipeline{dev: d, kernel: k, layout: l, handle: handle}, nil
+}
+
+// texels has a bit for every binding that a kernel reads as texels.
+func texels(k *shaders.Kernel) (bits uint32) {
+	for i, a := range k.Bindings {
+		if a&shaders.Texels != 0 {
+			bits |= 1 << i
+		}
+	}
+	return bits
 }
 
 // layout returns the layout for a key, made at the first time.
@@ -131,7 +145,7 @@ func (d *Device) layout(key layoutKey) (*layout, error) {
 	if l := d.pipelines.layouts[key]; l != nil {
 		return l, nil
 	}
-	set, pipeline, err := d.vk.NewLayout(key.bindings, key.push)
+	set, pipeline, err := d.vk.NewLayout(key.bindings, key.texels, key.push)
 	if err != nil {
 		return nil, err
 	}
@@ -158,6 +172,12 @@ func checkKernel(info Info, k *shaders.Kernel, spec []uint32) error {
 	if k.Ballot && !info.SubgroupBallot {
 		return fmt.Errorf("needs subgroup ballot operations, which %s does not have", info.Name)
 	}
+	if k.Matrix && len(info.Matrices) == 0 {
+		return fmt.Errorf("needs cooperative matrices, which %s does not have", info.Name)
+	}
+	if k.Subgroups >= len(spec) && k.Subgroups > 0 {
+		return errors.New("the constant for the size of subgroups is missing")
+	}
 	if len(spec) == 0 {
 		if k.OneSubgroup {
 			return errors.New("a kernel of one subgroup must have local_size_x as specialization constant 0")
@@ -168,13 +188,31 @@ func checkKernel(info Info, k *shaders.Kernel, spec []uint32) error {
 	if most := min(limits.MaxWorkGroupSize[0], limits.MaxWorkGroupInvocations); size == 0 || size > most {
 		return fmt.Errorf("workgroups of %d invocations, %s allows 1 to %d", size, info.Name, most)
 	}
-	if k.OneSubgroup {
-		return checkSubgroup(info, size)
+	if !k.OneSubgroup && k.Subgroups == 0 {
+		return nil
+	}
+	subgroup := subgroupSize(k, spec)
+	if err := checkSubgroup(info, subgroup); err != nil {
+		return err
+	}
+	if size%subgroup != 0 {
+		return fmt.Errorf("workgroups of %d invocations, not a multiple of the subgroup's %d", size, subgroup)
 	}
 	return nil
 }
 
-// checkSubgroup says whether the device can run workgroups that are one full subgroup of the given size.
+// subgroupSize is the size that a kernel's subgroups must have; 0 if it takes any.
+func subgroupSize(k *shaders.Kernel, spec []uint32) uint32 {
+	switch {
+	case k.OneSubgroup:
+		return spec[0]
+	case k.Subgroups > 0:
+		return spec[k.Subgroups]
+	}
+	return 0
+}
+
+// checkSubgroup says whether the device can run workgroups of full subgroups of the given size.
 func checkSubgroup(info Info, size uint32) error {
 	switch {
 	case info.SubgroupControl:

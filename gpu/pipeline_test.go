@@ -92,6 +92,8 @@ func TestCheckKernel(t *testing.T) {
 	ballot := &shaders.Kernel{Name: "b", Ballot: true}
 	wide := &shaders.Kernel{Name: "i", Int64: true}
 	one := &shaders.Kernel{Name: "s", OneSubgroup: true}
+	matrix := &shaders.Kernel{Name: "m", Matrix: true, Subgroups: 1}
+	matrices := func(i *Info) { i.Matrices = []Matrix{{16, 16, 16}} }
 	for _, test := range []struct {
 		name string
 		info Info
@@ -110,6 +112,12 @@ func TestCheckKernel(t *testing.T) {
 		{"subgroup of 64", full, one, []uint32{64}, "powers of 2 from 8 to 32"},
 		{"sizes vary", with(func(i *Info) { i.SubgroupControl = false }), one, []uint32{32}, "by itself"},
 		{"only size", with(func(i *Info) { i.SubgroupControl, i.MinSubgroupSize = false, 32 }), one, []uint32{32}, ""},
+		{"no matrices", full, matrix, []uint32{64, 32}, "cooperative matrices"},
+		{"matrices", with(matrices), matrix, []uint32{64, 32}, ""},
+		{"subgroups of 64 in all", with(matrices), matrix, []uint32{64, 64}, "powers of 2 from 8 to 32"},
+		{"half a subgroup", with(matrices), matrix, []uint32{80, 32}, "not a multiple"},
+		{"subgroups without a size", with(matrices), matrix, []uint32{64}, "is missing"},
+		{"subgroups of no size", with(matrices), matrix, []uint32{64, 0}, "subgroups of 0"},
 		{"not the only size", with(func(i *Info) { i.SubgroupControl, i.MinSubgroupSize = false, 32 }), one, []uint32{16}, "has 32"},
 	} {
 		err := checkKernel(test.info, test.k, test.spec)
@@ -138,6 +146,9 @@ func TestCheckCapabilities(t *testing.T) {
 		{"fp16 is there", Info{Float16: true}, module(9), ""},
 		{"16-bit storage", Info{}, module(4433), "StorageBuffer16BitAccess"},
 		{"16-bit storage is there", Info{Storage16: true}, module(4433), ""},
+		{"matrices", Info{Float16: true}, module(9, 6022), "CooperativeMatrixKHR"},
+		{"the memory model", Info{}, module(5345), "VulkanMemoryModel"},
+		{"matrices are there", Info{Float16: true, Matrices: []Matrix{{16, 16, 16}}}, module(9, 5345, 6022), ""},
 		{"the second of two", Info{Float16: true}, module(9, 64), "GroupNonUniformBallot"},
 		{"fp64", Info{}, module(10), "Float64"},
 		{"empty", Info{}, nil, "not SPIR-V"},

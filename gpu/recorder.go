@@ -60,8 +60,9 @@ func (r *Recorder) add(o operation, accesses ...access) {
 }
 
 // Dispatch runs groups workgroups of a kernel. push is as long as the kernel's push constants, and copied;
-// bufs[i] is bound to binding i. A range starts at a multiple of Limits.MinStorageBufferOffsetAlignment; the kernel
-// sees its size rounded up to a multiple of 4 bytes.
+// bufs[i] is bound to binding i. A range starts at a multiple of Limits.MinStorageBufferOffsetAlignment, and of
+// Limits.MinTexelBufferOffsetAlignment where the kernel reads texels; the kernel sees its size rounded up to a multiple of
+// 4 bytes, or to whole texels.
 func (r *Recorder) Dispatch(p *Pipeline, groups [3]uint32, push []byte, bufs ...Range) {
 	if r.err != nil {
 		return
@@ -107,9 +108,28 @@ func (r *Recorder) checkDispatch(p *Pipeline, groups [3]uint32, push []byte, buf
 		if align := limits.MinStorageBufferOffsetAlignment; b.Offset%align != 0 {
 			return fmt.Errorf("binding %d: offset %d is not a multiple of %d", i, b.Offset, align)
 		}
+		if k.Bindings[i]&shaders.Texels != 0 {
+			if err := checkTexels(b, limits); err != nil {
+				return fmt.Errorf("binding %d: %w", i, err)
+			}
+			continue
+		}
 		if b.Size > limits.MaxStorageBufferRange {
 			return fmt.Errorf("binding %d: %s, the device binds at most %s", i, mib(b.Size), mib(limits.MaxStorageBufferRange))
 		}
+	}
+	return nil
+}
+
+// checkTexels says whether a range can be bound as texels.
+func checkTexels(r Range, limits Limits) error {
+	switch align := limits.MinTexelBufferOffsetAlignment; {
+	case r.Buffer.adopted:
+		return errors.New("an adopted buffer cannot be read as texels")
+	case r.Offset%align != 0:
+		return fmt.Errorf("offset %d is not a multiple of %d", r.Offset, align)
+	case roundUp(r.Size, texelBytes) > limits.MaxTexels*texelBytes:
+		return fmt.Errorf("%s, the device binds at most %s as texels", mib(r.Size), mib(limits.MaxTexels*texelBytes))
 	}
 	return nil
 }

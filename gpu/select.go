@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -116,6 +117,55 @@ func listCandidates(in *vk.Instance) ([]candidate, error) {
 	}
 	all[autoDevice(infos)].info.Auto = true
 	return all, nil
+}
+
+// All as a selection stands for every device that is worth its share of the work.
+const All = "all"
+
+// Select finds the devices that a selection names in a list of Enumerate: one as Options.Device names it;
+// several of them with commas between, in that order; or "all", which is every device but for CPUs where there is
+// something else, and each only once where several drivers offer it. A device that is named twice is an error.
+func Select(all []Info, selection string) ([]Info, error) {
+	if len(all) == 0 {
+		return nil, ErrNoDevice
+	}
+	if strings.TrimSpace(selection) == All {
+		return selectAll(all), nil
+	}
+	// Names of devices may have commas.
+	if i, err := chooseDevice(all, selection); err == nil || !strings.ContainsRune(selection, ',') {
+		if err != nil {
+			return nil, err
+		}
+		return []Info{all[i]}, nil
+	}
+	var chosen []Info
+	for _, name := range strings.Split(selection, ",") {
+		if strings.TrimSpace(name) == "" {
+			return nil, fmt.Errorf("gpu: a device is missing in %q", selection)
+		}
+		i, err := chooseDevice(all, name)
+		if err != nil {
+			return nil, err
+		}
+		if slices.ContainsFunc(chosen, func(d Info) bool { return d.Index == all[i].Index }) {
+			return nil, fmt.Errorf("gpu: %q names device %d, %s, twice", selection, all[i].Index, all[i].Name)
+		}
+		chosen = append(chosen, all[i])
+	}
+	return chosen, nil
+}
+
+func selectAll(all []Info) []Info {
+	onlyCPUs := all[autoDevice(all)].Type == CPU
+	var chosen []Info
+	for _, d := range all {
+		same := func(o Info) bool { return o.UUID == d.UUID && o.UUID != (UUID{}) }
+		if (onlyCPUs || d.Type != CPU) && !slices.ContainsFunc(chosen, same) {
+			chosen = append(chosen, d)
+		}
+	}
+	return chosen
 }
 
 // autoDevice picks the first of the best kind: a CPU comes last.

@@ -2,6 +2,7 @@ package gpu
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -40,6 +41,49 @@ func TestChooseDevice(t *testing.T) {
 	}
 	if _, err := chooseDevice(all[1:], "cpu"); !errors.Is(err, ErrNoDevice) {
 		t.Errorf("cpu without one: %v, want ErrNoDevice", err)
+	}
+}
+
+func TestSelect(t *testing.T) {
+	cpu := Info{Name: "llvmpipe (LLVM 15, 256 bits)", Type: CPU, UUID: UUID{15: 1}}
+	gpu := Info{Name: "GeForce RTX 4090", Type: Discrete, UUID: UUID{15: 2}}
+	other := Info{Name: "Radeon 780M", Type: Integrated}
+	numbered := func(all ...Info) []Info {
+		for i := range all {
+			all[i].Index = i
+		}
+		return all
+	}
+	mixed := numbered(cpu, gpu, other, gpu)
+	for _, test := range []struct {
+		all       []Info
+		selection string
+		want      []int  // nil: an error
+		says      string // in it
+	}{
+		{mixed, "", []int{1}, ""}, {mixed, "2", []int{2}, ""}, {mixed, "geforce", []int{1}, ""},
+		{mixed, "2,1", []int{2, 1}, ""}, {mixed, " cpu , 3", []int{0, 3}, ""}, {mixed, "radeon,auto,0", []int{2, 1, 0}, ""},
+		{mixed, "(LLVM 15, 256 bits)", []int{0}, ""},
+		{mixed, "all", []int{1, 2}, ""}, {mixed, " all ", []int{1, 2}, ""},
+		{numbered(cpu), "all", []int{0}, ""}, {numbered(other, other), "all", []int{0, 1}, ""},
+		{mixed, "0,0", nil, `"0,0" names device 0, llvmpipe (LLVM 15, 256 bits), twice`}, {mixed, "auto,geforce", nil, "twice"},
+		{mixed, "0,", nil, "missing"}, {mixed, "0,matrox", nil, `"matrox"`}, {mixed, "matrox", nil, `"matrox"`},
+		{nil, "all", nil, ErrNoDevice.Error()},
+	} {
+		got, err := Select(test.all, test.selection)
+		if test.want == nil {
+			if err == nil || !strings.Contains(err.Error(), test.says) {
+				t.Errorf("%q: %v, %v; want an error with %s", test.selection, got, err, test.says)
+			}
+			continue
+		}
+		var indices []int
+		for _, d := range got {
+			indices = append(indices, d.Index)
+		}
+		if err != nil || !slices.Equal(indices, test.want) {
+			t.Errorf("%q: %v, %v; want %v", test.selection, indices, err, test.want)
+		}
 	}
 }
 

@@ -58,6 +58,10 @@ func checkCapabilities(info Info, subgroupOperations uint32, code []uint32) erro
 			name, has = "StorageBuffer16BitAccess", info.Storage16
 		case 4448:
 			name, has = "StorageBuffer8BitAccess", false
+		case 5345:
+			name, has = "VulkanMemoryModel", len(info.Matrices) > 0
+		case 6022:
+			name, has = "CooperativeMatrixKHR", len(info.Matrices) > 0
 		}
 		if !has {
 			return fmt.Errorf("needs %s, which %s does not have or this package does not switch on", name, info.Name)

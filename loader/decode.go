@@ -155,60 +155,99 @@ func DecodeBytes(data []byte, limits DecodeLimits) (*Image, error) {
 	return m, nil
 }
 
+// Encoded is a picture's file in memory, recognized but not decoded. Reading waits
+// for a disk or a network and decoding for a processor, so a program may want
+// them in different goroutines.
+type Encoded struct {
+	name   string
+	format imageFormat
+	data   []byte
+	limits DecodeLimits
+}
+
+// ReadImage reads a picture's file up to the end of r. It reads no more than a few
+// bytes of something that is not an image. name is for errors, of Decode too.
+func ReadImage(r io.Reader, name string, limits DecodeLimits) (*Encoded, error) {
+	e := &Encoded{name: name, limits: limits}
+	if err := e.read(r, 0); err != nil {
+		return nil, e.named(err)
+	}
+	return e, nil
+}
+
+// ReadImageFile is ReadImage of a file; its errors name the file.
+func ReadImageFile(path string, limits DecodeLimits) (*Encoded, error) {
+	e := &Encoded{name: path, limits: limits}
+	if err := e.readFile(path); err != nil {
+		return nil, e.named(err)
+	}
+	return e, nil
+}
+
+// Decode decodes the file as DecodeBytes does.
+func (e *Encoded) Decode() (*Image, error) {
+	m, err := e.format.run(e.data, e.limits)
+	if err != nil {
+		return nil, e.named(err)
+	}
+	return m, nil
+}
+
+// named says which file an error is about.
+func (e *Encoded) named(err error) error {
+	if pe := (*fs.PathError)(nil); errors.As(err, &pe) && pe.Path == e.name {
+		err = pe.Err
+	}
+	return fmt.Errorf("loader: %s: %w", e.name, err)
+}
+
 // Decode is DecodeBytes of what r holds up to its end. It reads no more than
 // a few bytes of something that is not an image.
 func Decode(r io.Reader, limits DecodeLimits) (*Image, error) {
-	m, err := decode(r, 0, limits)
+	e, err := ReadImage(r, "image", limits)
 	if err != nil {
-		return nil, fmt.Errorf("loader: image: %w", err)
+		return nil, err
 	}
-	return m, nil
+	return e.Decode()
 }
 
 // DecodeFile is DecodeBytes of a file; its errors name the file.
 func DecodeFile(path string, limits DecodeLimits) (*Image, error) {
-	m, err := decodeFile(path, limits)
-	if err != nil {
-		if pe := (*fs.PathError)(nil); errors.As(err, &pe) {
-			err = pe.Err
-		}
-		return nil, fmt.Errorf("loader: %s: %w", path, err)
-	}
-	return m, nil
-}
-
-func decodeFile(path string, limits DecodeLimits) (*Image, error) {
-	f, err := os.Open(path)
+	e, err := ReadImageFile(path, limits)
 	if err != nil {
 		return nil, err
+	}
+	return e.Decode()
+}
+
+func (e *Encoded) readFile(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
 	}
 	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if info.IsDir() {
-		return nil, errors.New("is a directory")
+		return errors.New("is a directory")
 	}
-	return decode(f, info.Size(), limits)
+	return e.read(f, info.Size())
 }
 
-// decode reads and decodes r, of which size bytes are expected (0: unknown).
-func decode(r io.Reader, size int64, limits DecodeLimits) (*Image, error) {
+// read reads r, of which size bytes are expected (0: unknown).
+func (e *Encoded) read(r io.Reader, size int64) error {
 	head := make([]byte, magicLen)
 	n, err := io.ReadFull(r, head)
 	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
-		return nil, err
+		return err
 	}
-	format, err := sniff(head[:n])
-	if err != nil {
-		return nil, err
+	if e.format, err = sniff(head[:n]); err != nil {
+		return err
 	}
-	data, err := readAll(r, head[:n], size, limits.maxBytes())
-	if err != nil {
-		return nil, err
-	}
-	return format.run(data, limits)
+	e.data, err = readAll(r, head[:n], size, e.limits.maxBytes())
+	return err
 }
 
 // readAll returns head and the rest of r: at most limit bytes.

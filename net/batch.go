@@ -15,45 +15,11 @@ type Batch struct {
 	pending *gpu.Pending
 }
 
-// Begin takes room for a batch. If all room of this kind is in flight, it waits for a batch to end,
-// or for ctx.
-func (n *Network) Begin(ctx context.Context, spec BatchSpec) (*Batch, error) {
-	for {
-		b, wake, err := n.tryBegin(spec)
-		if b != nil || err != nil {
-			return b, err
-		}
-		select {
-		case <-wake:
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		}
-	}
-}
-
-// tryBegin returns a batch if there is room, else a channel that is closed when there may be.
-func (n *Network) tryBegin(spec BatchSpec) (*Batch, <-chan struct{}, error) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.closed {
-		return nil, nil, ErrClosed
-	}
-	p, err := n.program(spec)
-	if err != nil {
-		return nil, nil, err
-	}
-	s, err := p.take()
-	if s == nil || err != nil {
-		return nil, n.wake, err
-	}
-	return &Batch{program: p, slot: s}, nil, nil
-}
-
 // Input is where the batch's pictures go, in host memory: uint8 [N][H][W][3] for Pixels, float32
-// [N][3][H][W] in little-endian bytes for Tensors. It may be written until Submit.
+// [N][3][H][W] in little-endian bytes for Tensors. It may be written until Submit. If the device has been closed it is nil.
 func (b *Batch) Input() []byte {
-	s := b.program.plan
-	return b.slot.staging.Bytes()[:inputBytes(s)]
+	bytes := b.slot.staging.Bytes()
+	return bytes[:min(len(bytes), inputBytes(b.program.plan))]
 }
 
 func inputBytes(p *Plan) int {
@@ -128,7 +94,12 @@ func (n *Network) Start(ctx context.Context, spec BatchSpec, fill func(input []b
 	if err != nil {
 		return nil, err
 	}
-	fill(b.Input())
+	input := b.Input()
+	if input == nil {
+		b.Discard()
+		return nil, fmt.Errorf("net: batch of %d: %w", spec.Images, gpu.ErrClosed)
+	}
+	fill(input)
 	if err := b.Submit(); err != nil {
 		b.Discard()
 		return nil, err
@@ -210,11 +181,3 @@ func (b *Batch) tensor(r *Result, spatial bool) *Tensor {
 
 // Discard gives up a batch that was not submitted.
 func (b *Batch) Discard() { b.giveBack() }
-
-func (b *Batch) giveBack() {
-	n := b.program.net
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	b.program.give(b.slot)
-	n.broadcast()
-}

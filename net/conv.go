@@ -1,6 +1,10 @@
 package net
 
-import "github.com/bitgpu/bitgpu/shaders"
+import (
+	"slices"
+
+	"github.com/bitgpu/bitgpu/shaders"
+)
 
 // convShape is one convolution as the kernels see it: kernel, stride and padding in units of the
 // operand's blocks, channels in blocks of eight.
@@ -10,6 +14,34 @@ type convShape struct {
 	ph, pw         int
 	norm, residual bool
 	images         int
+	positions      int // 1, or images if each has weights of its own
+}
+
+// convShape is that of a convolution of the graph, for a batch of so many images.
+func (g *Graph) convShape(node, images int) convShape {
+	n := g.Nodes[node]
+	in := g.Nodes[n.In[0]]
+	c := convShape{
+		in: in.Out, out: n.Out, kh: n.Kernel, kw: n.Kernel, sh: n.Stride, sw: n.Stride,
+		ph: n.Pad, pw: n.Pad, images: images, positions: 1,
+	}
+	c.in.C, c.out.C = blocks(in.Out.C), blocks(n.Out.C)
+	switch in.Op {
+	case Input:
+		// Over column pairs: see shaders/input_u8.comp and PAIR in shaders/pack_weights.comp.
+		c.in.W, c.kw, c.sw, c.pw = ceilDiv(in.Out.W, 2), 4, 1, 2
+	case NormReLU:
+		c.norm = true
+	}
+	var readers []Node
+	for _, r := range g.Nodes {
+		if slices.Contains(r.In, node) {
+			readers = append(readers, r)
+		}
+	}
+	// The convolution adds up if its result is wanted for nothing else.
+	c.residual = len(readers) == 1 && readers[0].Op == Add && readers[0].In[0] == node
+	return c
 }
 
 // convMember is one kernel of the convolution family. All members compute the same function on the
@@ -17,60 +49,83 @@ type convShape struct {
 type convMember struct {
 	kernel func(*shaders.Set) *shaders.Kernel
 	usable func(Target) bool
-	// tune returns the specialization constants after the common nine, and the pixels and output
-	// blocks that a workgroup makes.
-	tune func(convShape) (spec []uint32, pixels, blocks int)
-	size uint32 // local_size_x
+	fast   func(Target) bool // worth choosing where it is usable; nil for always
+	// tilings lists those worth trying for a layer, the default first.
+	tilings func(Target, convShape) []convTiling
+}
+
+// convTiling is how a member cuts a layer up.
+type convTiling struct {
+	size           uint32   // local_size_x
+	constants      []uint32 // the specialization constants after the common nine
+	pixels, blocks int      // pixels and output blocks that a workgroup makes
 }
 
 // convFamily lists the members, the preferred first. The last runs everywhere.
 var convFamily = []convMember{
 	{
-		kernel: func(s *shaders.Set) *shaders.Kernel { return s.ConvLane },
-		usable: func(t Target) bool { return t.Lane },
-		tune:   tuneLane,
-		size:   8,
+		kernel:  func(s *shaders.Set) *shaders.Kernel { return s.ConvTexel },
+		usable:  func(t Target) bool { return t.Texel },
+		tilings: laneTilings,
 	},
+	{
+		kernel:  func(s *shaders.Set) *shaders.Kernel { return s.ConvLane },
+		usable:  func(t Target) bool { return t.Lane },
+		tilings: laneTilings,
+	},
+	coopmat,
 	{
 		kernel: func(s *shaders.Set) *shaders.Kernel { return s.ConvTile },
 		usable: func(Target) bool { return true },
-		tune:   func(convShape) ([]uint32, int, int) { return nil, 64, 8 },
-		size:   64,
+		tilings: func(Target, convShape) []convTiling {
+			return []convTiling{{size: 64, pixels: 64, blocks: 8}}
+		},
 	},
 }
 
-// chooseConv returns the member that runs a layer.
-func chooseConv(t Target) convMember {
+// chooseConv returns the member that runs a layer, and its tiling: what the target was tuned to, else the
+// defaults.
+func chooseConv(t Target, c convShape) (convMember, convTiling) {
+	if tuned := t.Tuning.conv(c.layer(t.Storage), c.pixels()); tuned != nil {
+		for _, m := range convFamily {
+			if !m.usable(t) || m.kernel(shaders.For(t.Storage)).Name != tuned.Kernel {
+				continue
+			}
+			for _, tiling := range m.tilings(t, c) {
+				if slices.Equal(tiling.constants, tuned.Constants) {
+					return m, tiling
+				}
+			}
+		}
+	}
 	for _, m := range convFamily {
-		if m.usable(t) {
-			return m
+		if m.usable(t) && (m.fast == nil || m.fast(t)) {
+			return m, m.tilings(t, c)[0]
 		}
 	}
 	panic("net: the last member of the convolution family is usable everywhere")
 }
 
-// tuneLane picks how many pixels a lane holds: fewer where the last tile of the picture would be
-// mostly empty. A tile costs its pixels and, for loads that they share, about one more.
-func tuneLane(c convShape) (spec []uint32, pixels, blocks int) {
-	const out = 2
-	best, cost := 0, 0
-	for _, p := range []int{4, 3, 2} {
-		tiles := (c.out.Pixels() + 8*p - 1) / (8 * p)
-		if n := tiles * (p + 1); best == 0 || n < cost {
-			best, cost = p, n
-		}
+// laneTilings: by default two output blocks and as many pixels a lane as fit registers, fewer where the
+// last tile of the picture would be mostly empty. A tile costs its pixels and, for loads that they share,
+// about one more.
+func laneTilings(_ Target, c convShape) []convTiling {
+	tile := func(out, pixels int) convTiling {
+		return convTiling{size: 8, constants: []uint32{uint32(out), uint32(pixels)}, pixels: 8 * pixels, blocks: out}
 	}
-	return []uint32{out, uint32(best)}, 8 * best, out
+	cost := func(t convTiling) int { return ceilDiv(c.out.Pixels(), t.pixels) * (t.pixels/8 + 1) }
+	tilings := []convTiling{tile(2, 4), tile(2, 3), tile(2, 2)}
+	slices.SortStableFunc(tilings, func(a, b convTiling) int { return cost(a) - cost(b) })
+	return append(tilings, tile(4, 4), tile(4, 3))
 }
 
-// spec returns the specialization constants of a member for a layer, and the grid over the pixels
-// and over the given number of output blocks.
-func (m convMember) spec(c convShape, outBlocks int) (spec []uint32, groups [3]uint32) {
-	tuned, pixels, blocks := m.tune(c)
-	spec = []uint32{m.size, uint32(c.kh), uint32(c.kw), uint32(c.sh), uint32(c.sw),
+// spec returns the specialization constants of a layer, and the grid over the pixels and over the given
+// number of output blocks.
+func (t convTiling) spec(c convShape, outBlocks int) (spec []uint32, groups [3]uint32) {
+	spec = []uint32{t.size, uint32(c.kh), uint32(c.kw), uint32(c.sh), uint32(c.sw),
 		uint32(c.ph), uint32(c.pw), flag(c.norm), flag(c.residual)}
-	return append(spec, tuned...), [3]uint32{
-		uint32(ceilDiv(c.out.Pixels(), pixels)), uint32(ceilDiv(outBlocks, blocks)), uint32(c.images)}
+	return append(spec, t.constants...), [3]uint32{
+		uint32(ceilDiv(c.out.Pixels(), t.pixels)), uint32(ceilDiv(outBlocks, t.blocks)), uint32(c.images)}
 }
 
 func flag(b bool) uint32 {

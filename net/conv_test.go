@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"os"
+	"strings"
 	"testing"
 
 	"github.com/bitgpu/bitgpu/gpu"
@@ -22,33 +24,58 @@ type convCase struct {
 	kh, kw, sh, sw, ph, pw int
 	norm, residual         bool
 	parts                  []int // output blocks of each dispatch; nil for all at once
+	own                    bool  // every image has weights of its own
 }
 
 func (c convCase) String() string {
-	return fmt.Sprintf("%dx%dx%dx%d_to_%d_k%dx%d_s%d%d_p%d%d_norm=%v_residual=%v_parts=%v",
-		c.n, c.in, c.h, c.w, c.out, c.kh, c.kw, c.sh, c.sw, c.ph, c.pw, c.norm, c.residual, c.parts)
+	return fmt.Sprintf("%dx%dx%dx%d_to_%d_k%dx%d_s%d%d_p%d%d_norm=%v_residual=%v_parts=%v_own=%v",
+		c.n, c.in, c.h, c.w, c.out, c.kh, c.kw, c.sh, c.sw, c.ph, c.pw, c.norm, c.residual, c.parts, c.own)
 }
 
 func (c convCase) shape() convShape {
 	oh, ow := (c.h+2*c.ph-c.kh)/c.sh+1, (c.w+2*c.pw-c.kw)/c.sw+1
+	positions := 1
+	if c.own {
+		positions = c.n
+	}
 	return convShape{
 		in: Shape{kt.Blocks(c.in), c.h, c.w}, out: Shape{kt.Blocks(c.out), oh, ow},
 		kh: c.kh, kw: c.kw, sh: c.sh, sw: c.sw, ph: c.ph, pw: c.pw, norm: c.norm, residual: c.residual, images: c.n,
+		positions: positions,
 	}
 }
 
-// operands are what a convolution reads. residual is as large as the result.
+// operands are what a convolution reads. residual is as large as the result. There are weights for every
+// position.
 type operands struct {
-	x, w, scale, shift, residual *kt.Tensor
+	x, scale, shift, residual *kt.Tensor
+	w                         []*kt.Tensor
 }
 
 func (c convCase) operands(s shaders.Storage, rng *rand.Rand) operands {
 	out := c.shape().out
-	return operands{
-		x: kt.Random(rng, s, c.n, c.in, c.h, c.w, 0, 1), w: kt.Random(rng, s, c.out, c.in, c.kh, c.kw, 0, 0.3),
+	o := operands{
+		x:     kt.Random(rng, s, c.n, c.in, c.h, c.w, 0, 1),
 		scale: kt.Random(rng, shaders.F32, c.n, c.in, 1, 1, 0, 1), shift: kt.Random(rng, shaders.F32, c.n, c.in, 1, 1, 0.3, 1),
 		residual: kt.Random(rng, s, c.n, c.out, out.H, out.W, 0, 1),
 	}
+	for range c.shape().positions {
+		o.w = append(o.w, kt.Random(rng, s, c.out, c.in, c.kh, c.kw, 0, 0.3))
+	}
+	return o
+}
+
+// packed lays the weights out: [ceil(O/8)][positions] of what a block of packed weights is.
+func (o operands) packed(s shaders.Storage) []byte {
+	var packed []byte
+	blocks := kt.Blocks(o.w[0].N)
+	for b := range blocks {
+		for _, w := range o.w {
+			p := w.Packed(s)
+			packed = append(packed, p[b*len(p)/blocks:(b+1)*len(p)/blocks]...)
+		}
+	}
+	return packed
 }
 
 // affine lays scale and shift out: vec2 [N][8*ceil(C/8)], zero past the last channel.
@@ -62,8 +89,9 @@ func (o operands) affine() []byte {
 	return kt.Encode(shaders.F32, values)
 }
 
-// reference is the formula of shaders/conv.glsl in float64, with bounds, in the result's layout.
-func (c convCase) reference(s shaders.Storage, o operands) *kt.Values {
+// reference is the formula of shaders/conv.glsl in float64, with bounds, in the result's layout. Kernels for
+// matrix units round a normalized operand to binary16, and the units may cut off what they add up.
+func (c convCase) reference(s shaders.Storage, matrix bool, o operands) *kt.Values {
 	out := c.shape().out
 	// The operand as it is multiplied: normalized where c.norm is set, which costs two roundings.
 	f := kt.NewTensor(c.n, c.in, c.h, c.w)
@@ -77,7 +105,8 @@ func (c convCase) reference(s shaders.Storage, o operands) *kt.Values {
 	want, bound := kt.NewTensor(c.n, c.out, out.H, out.W), kt.NewTensor(c.n, c.out, out.H, out.W)
 	for i := range want.Data {
 		n, ch, oy, ox := i/(c.out*out.H*out.W), i/(out.H*out.W)%c.out, i/out.W%out.H, i%out.W
-		sum, magnitude := 0.0, 0.0
+		sum, magnitude, rounding := 0.0, 0.0, 0.0
+		w := o.w[n%len(o.w)]
 		for ky := range c.kh {
 			for kx := range c.kw {
 				iy, ix := oy*c.sh-c.ph+ky, ox*c.sw-c.pw+kx
@@ -85,10 +114,12 @@ func (c convCase) reference(s shaders.Storage, o operands) *kt.Values {
 					continue
 				}
 				for k := range c.in {
-					v := o.w.At(ch, k, ky, kx) * f.At(n, k, iy, ix)
+					v := w.At(ch, k, ky, kx) * f.At(n, k, iy, ix)
 					sum, magnitude = sum+v, magnitude+math.Abs(v)
 					if c.norm { // its roundings are relative to the scaled value, before the shift
-						magnitude += math.Abs(o.w.At(ch, k, ky, kx) * o.x.At(n, k, iy, ix) * o.scale.At(n, k, 0, 0) / float64(c.in))
+						magnitude += math.Abs(w.At(ch, k, ky, kx) * o.x.At(n, k, iy, ix) * o.scale.At(n, k, 0, 0) / float64(c.in))
+						e := w.At(ch, k, ky, kx) * kt.StoreError(shaders.F16, f.At(n, k, iy, ix), 0)
+						rounding += e * e
 					}
 				}
 			}
@@ -98,6 +129,9 @@ func (c convCase) reference(s shaders.Storage, o operands) *kt.Values {
 		}
 		want.Data[i] = sum
 		bound.Data[i] = kt.SumError(2*c.in*c.kh*c.kw+3, magnitude) // a product and a sum each
+		if matrix {
+			bound.Data[i] += 5*math.Sqrt(rounding) + 2*kt.U*magnitude*float64(c.in*c.kh*c.kw+7)/8
+		}
 	}
 	ref := &kt.Values{}
 	bounds := kt.Decode(shaders.F32, bound.Activation(shaders.F32))
@@ -111,16 +145,16 @@ func (c convCase) reference(s shaders.Storage, o operands) *kt.Values {
 	return ref
 }
 
-// run runs the convolution on one member of the family. As in plans, a residual is overwritten by
+// run runs the convolution on one kernel of the family. As in plans, a residual is overwritten by
 // the result, and bindings that are not read are bound to x.
-func (c convCase) run(t *testing.T, dev *gpu.Device, m convMember, s shaders.Storage, o operands) []byte {
+func (c convCase) run(t *testing.T, dev *gpu.Device, kernel *shaders.Kernel, tiling convTiling, s shaders.Storage, o operands) []byte {
 	shape := c.shape()
 	parts := c.parts
 	if parts == nil {
 		parts = []int{shape.out.C}
 	}
 	out := o.residual.Activation(s)
-	x, packed := o.x.Activation(s), o.w.Packed(s)
+	x, packed := o.x.Activation(s), o.packed(s)
 	norm, residual := x, x
 	if c.norm {
 		norm = o.affine()
@@ -134,10 +168,10 @@ func (c convCase) run(t *testing.T, dev *gpu.Device, m convMember, s shaders.Sto
 	var dispatches []kt.Dispatch
 	first := 0
 	for _, count := range parts {
-		spec, groups := m.spec(shape, count)
+		spec, groups := tiling.spec(shape, count)
 		dispatches = append(dispatches, kt.Dispatch{
-			Kernel: m.kernel(shaders.For(s)), Spec: spec, Groups: groups,
-			Push: shaders.Push(c.h, c.w, shape.out.H, shape.out.W, shape.in.C, count, first, shape.out.C),
+			Kernel: kernel, Spec: spec, Groups: groups,
+			Push: shaders.Push(c.h, c.w, shape.out.H, shape.out.W, shape.in.C, count, first, shape.out.C, shape.positions),
 			In:   [][]byte{x, packed[first*block : (first+count)*block], norm, residual},
 		})
 		first += count
@@ -146,27 +180,46 @@ func (c convCase) run(t *testing.T, dev *gpu.Device, m convMember, s shaders.Sto
 	return out
 }
 
+// require is the environment variable with the kernels that must run, by their names without the storage
+// type, between commas: a driver's tests fail where it is to offer them and does not.
+const require = "BITGPU_REQUIRE"
+
 // testConvFamily runs every member that the device can run on every kind of layer.
 func testConvFamily(t *testing.T, dev *gpu.Device) {
+	ran := map[string]bool{}
 	for i, m := range convFamily {
 		for _, s := range storages {
-			name := m.kernel(shaders.For(s)).Name
-			if !m.usable(NewTarget(dev.Info(), s)) {
-				t.Logf("member %d, %s, does not run on %s", i, name, dev.Info().Name)
+			kernel, target := m.kernel(shaders.For(s)), NewTarget(dev.Info(), s)
+			if !m.usable(target) {
+				t.Logf("member %d does not run with %v on %s", i, s, dev.Info().Name)
 				continue
 			}
-			t.Run(name, func(t *testing.T) {
+			ran[strings.TrimSuffix(kernel.Source, ".comp")] = true
+			t.Run(kernel.Name, func(t *testing.T) {
 				t.Parallel() // most of the time goes into compiling
-				for j, c := range convCases(s) {
-					t.Run(c.String(), func(t *testing.T) {
-						o := c.operands(s, random(uint64(j)))
-						got := c.run(t, dev, m, s, o)
-						c.reference(s, o).Check(t, "y", kt.Decode(s, got))
-					})
+				cases := convCases(s)
+				if kernel.Matrix { // has no other storage type
+					cases = append(cases, convCases(shaders.F32)...)
+				}
+				for j, c := range cases {
+					tilings := m.tilings(target, c.shape())
+					t.Run(c.String(), func(t *testing.T) { c.check(t, dev, kernel, tilings[j%len(tilings)], s, uint64(j)) })
 				}
 			})
 		}
 	}
+	for _, name := range strings.FieldsFunc(os.Getenv(require), func(r rune) bool { return r == ',' }) {
+		if !ran[name] {
+			t.Errorf("$%s has %s, which does not run on %s", require, name, dev.Info().Name)
+		}
+	}
+}
+
+// check compares a kernel's result with the reference.
+func (c convCase) check(t *testing.T, dev *gpu.Device, kernel *shaders.Kernel, tiling convTiling, s shaders.Storage, seed uint64) {
+	o := c.operands(s, random(seed))
+	got := c.run(t, dev, kernel, tiling, s, o)
+	c.reference(s, kernel.Matrix, o).Check(t, "y", kt.Decode(s, got))
 }
 
 // convCases are few kinds of layers, because CPU drivers take seconds to compile one, with several
@@ -182,7 +235,7 @@ func convCases(s shaders.Storage) []convCase {
 			{n: 2, in: 16, out: 40, h: 9, w: 11}, {n: 1, in: 19, out: 3, h: 12, w: 9},
 		}), shapes(middle, []convCase{
 			{n: 3, in: 11, out: 27, h: 7, w: 9}, {n: 1, in: 8, out: 8, h: 16, w: 7}, {n: 2, in: 8, out: 10, h: 2, w: 1},
-			{n: 1, in: 8, out: 88, h: 10, w: 6, parts: []int{8, 3}},
+			{n: 1, in: 8, out: 88, h: 10, w: 6, parts: []int{8, 3}}, {n: 3, in: 20, out: 19, h: 6, w: 5, own: true, parts: []int{2, 1}},
 		})...)
 	}
 	last := convCase{kh: 1, kw: 1, sh: 1, sw: 1, norm: true, residual: true}
@@ -191,6 +244,7 @@ func convCases(s shaders.Storage) []convCase {
 	return append(append(shapes(last, []convCase{
 		{n: 1, in: 24, out: 72, h: 15, w: 13}, {n: 2, in: 13, out: 20, h: 7, w: 9}, {n: 3, in: 5, out: 9, h: 7, w: 3},
 		{n: 1, in: 300, out: 17, h: 1, w: 1}, {n: 2, in: 12, out: 37, h: 5, w: 5, parts: []int{1, 3, 1}},
+		{n: 4, in: 9, out: 11, h: 3, w: 7, own: true},
 	}), shapes(middle, []convCase{
 		{n: 2, in: 16, out: 24, h: 13, w: 17}, {n: 1, in: 9, out: 33, h: 10, w: 12}, {n: 1, in: 20, out: 7, h: 15, w: 14},
 	})...), shapes(stem, []convCase{
@@ -202,7 +256,7 @@ func convCases(s shaders.Storage) []convCase {
 func shapes(kind convCase, list []convCase) []convCase {
 	for i, c := range list {
 		list[i] = kind
-		list[i].n, list[i].in, list[i].out, list[i].h, list[i].w, list[i].parts = c.n, c.in, c.out, c.h, c.w, c.parts
+		list[i].n, list[i].in, list[i].out, list[i].h, list[i].w, list[i].parts, list[i].own = c.n, c.in, c.out, c.h, c.w, c.parts, c.own
 	}
 	return list
 }

@@ -16,6 +16,9 @@ func TestDevice(t *testing.T) {
 		run  func(*testing.T, *gpu.Device)
 	}{
 		{"ConvFamily", testConvFamily},
+		{"CoopmatTiles", testCoopmatTiles},
+		{"WinogradConv", testWinogradConv},
+		{"NetworkWinograd", testNetworkWinograd},
 		{"NetworkRun", testNetworkRun},
 		{"NetworkSplitWeights", testNetworkSplitWeights},
 		{"NetworkPixels", testNetworkPixels},

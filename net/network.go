@@ -13,35 +13,43 @@ import (
 // Network is a network with its weights on one device. It is safe for use from many goroutines; the
 // device computes one batch at a time, in the order of the submissions.
 type Network struct {
-	dev     *gpu.Device
-	config  Config
-	target  Target
-	weights *weights
-	table   *gpu.Buffer // normalization of bytes
-	copies  bool        // batches are copied to and from the device's own memory
+	dev      *gpu.Device
+	config   Config
+	target   Target
+	winograd Winograd
+	weights  *weights
+	table    *gpu.Buffer // normalization of bytes
+	copies   bool        // batches are copied to and from the device's own memory
 
-	mu       sync.Mutex
-	arena    *activations // shared by all programs; nil until the first
-	programs map[BatchSpec]*program
-	clock    int64
-	closed   bool
-	wake     chan struct{} // closed and replaced whenever a slot comes home or the network closes
+	background sync.WaitGroup // Options.Prepare
+	stop       context.CancelFunc
+
+	mu sync.Mutex
+	room
 }
 
 // ErrClosed is what a closed Network answers.
 var ErrClosed = errors.New("net: closed")
 
-// mostPrograms is how many programs a network keeps recorded; the longest unused goes first.
-const mostPrograms = 8
-
 // Options of Load. The zero value works.
 type Options struct {
 	Storage shaders.Storage
+	// Height and Width are those of most pictures; the form of the weights is chosen for them. Zero
+	// stands for 224. Pictures of other sizes give the same results.
+	Height, Width int
+	// Winograd says which convolutions run so; nil for what DefaultWinograd chooses, an empty map for
+	// none.
+	Winograd Winograd
+	// Tuning is what Tune found for the device; nil for the defaults.
+	Tuning *Tuning
 	// Normalize maps a byte to the network's input, for each channel: float32(u/255 - mean)/std.
 	// The zero value maps every byte to zero; it matters for Pixels only.
 	Normalize [3][256]float32
 	// Progress, if set, hears of the parameters' elements that have been loaded.
 	Progress func(done, total int64)
+	// Prepare, if set, is a kind of batch whose kernels are compiled while the weights are loaded, and after
+	// that in the background if need be. What is wrong with it shows at the first such batch.
+	Prepare *BatchSpec
 }
 
 // Load brings the weights of a network onto a device: it reads each tensor once, in pieces, and
@@ -53,21 +61,42 @@ func Load(ctx context.Context, dev *gpu.Device, c Config, src Source, o Options)
 	info := dev.Info()
 	n := &Network{
 		dev: dev, config: c, target: NewTarget(info, o.Storage),
-		copies:   info.Type != gpu.CPU && info.Type != gpu.Integrated,
-		programs: map[BatchSpec]*program{}, wake: make(chan struct{}),
+		copies: info.Type != gpu.CPU && info.Type != gpu.Integrated,
+		room:   room{programs: map[BatchSpec]*program{}, wake: make(chan struct{})},
 	}
+	n.target.Tuning = o.Tuning
 	var err error
+	if n.winograd, err = o.winograd(c, n.target); err != nil {
+		return nil, err
+	}
 	if n.table, err = dev.NewBuffer(tableSize, gpu.Upload); err != nil {
 		return nil, fmt.Errorf("net: %w", err)
 	}
 	for c := range o.Normalize {
 		encode(n.table.Bytes()[c*1024:], o.Normalize[c][:])
 	}
-	if n.weights, err = upload(ctx, dev, c, src, n.target, o.Progress); err != nil {
+	n.prepare(o.Prepare)
+	if n.weights, err = upload(ctx, dev, c, src, n.target, n.winograd, o.Progress); err != nil {
+		n.stop()
+		n.background.Wait()
 		n.table.Release()
 		return nil, err
 	}
 	return n, nil
+}
+
+// prepare compiles the kernels of a kind of batch in the background.
+func (n *Network) prepare(s *BatchSpec) {
+	var ctx context.Context
+	ctx, n.stop = context.WithCancel(context.Background())
+	if s == nil {
+		return
+	}
+	n.background.Go(func() {
+		if plan, err := n.Plan(*s); err == nil {
+			_, _ = n.compile(ctx, plan) // whoever begins such a batch asks again
+		}
+	})
 }
 
 // Config returns the network's shape.
@@ -82,6 +111,8 @@ func (n *Network) WeightBytes() int64 { return n.weights.memory.Size() }
 // Close frees all that the network holds on the device; batches in flight are finished first. It is
 // idempotent.
 func (n *Network) Close() error {
+	n.stop()
+	n.background.Wait()
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.closed {
@@ -93,30 +124,6 @@ func (n *Network) Close() error {
 	n.weights.memory.Release()
 	n.table.Release()
 	return nil
-}
-
-// retireAll takes all programs out of the table, and their arena away. The lock is held.
-func (n *Network) retireAll() {
-	for key := range n.programs {
-		n.retire(key)
-	}
-	if n.arena != nil {
-		n.arena.retire()
-		n.arena = nil
-	}
-}
-
-func (n *Network) retire(key BatchSpec) {
-	p := n.programs[key]
-	delete(n.programs, key)
-	p.retired = true
-	p.releaseRetired()
-}
-
-// broadcast wakes all that wait for a slot. The lock is held.
-func (n *Network) broadcast() {
-	close(n.wake)
-	n.wake = make(chan struct{})
 }
 
 // BatchSpec is what decides a program: the batch's size, the pictures' size, the wanted results.
@@ -133,11 +140,12 @@ func (n *Network) Plan(s BatchSpec) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	return NewPlan(g, n.target, s.Images, s.Input)
+	return NewPlan(g, n.target, n.winograd, s.Images, s.Input)
 }
 
 // FitBatch returns the largest batch, at most s.Images, that the device's limits and its free memory
-// allow. The error is ErrTooLarge if not even one image fits.
+// allow: a batch of several images three times over, so that they overlap, a single one once. The error is
+// ErrTooLarge if not even one image fits.
 func (n *Network) FitBatch(s BatchSpec) (int, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -151,7 +159,10 @@ func (n *Network) FitBatch(s BatchSpec) (int, error) {
 		}
 		plan, err := n.Plan(s)
 		if err == nil {
-			need := plan.ArenaSize + slots*(plan.InputSize+plan.OutputSize)
+			need := plan.ArenaSize + plan.InputSize + plan.OutputSize
+			if s.Images > 1 {
+				need += (slots - 1) * (plan.InputSize + plan.OutputSize)
+			}
 			if need <= free && plan.ArenaSize <= n.dev.Info().Limits.MaxMemoryAllocationSize {
 				return s.Images, nil
 			}
@@ -162,37 +173,4 @@ func (n *Network) FitBatch(s BatchSpec) (int, error) {
 		}
 		s.Images /= 2
 	}
-}
-
-// program returns the recorded program for a kind of batch. The lock is held.
-func (n *Network) program(s BatchSpec) (*program, error) {
-	n.clock++
-	if p, ok := n.programs[s]; ok {
-		p.used = n.clock
-		return p, nil
-	}
-	plan, err := n.Plan(s)
-	if err != nil {
-		return nil, err
-	}
-	if n.arena == nil || n.arena.buffer.Size() < plan.ArenaSize {
-		n.retireAll()
-		buffer, err := n.dev.NewBuffer(max(plan.ArenaSize, 1), gpu.DeviceLocal)
-		if err != nil {
-			return nil, fmt.Errorf("net: activations of a batch of %d at %dx%d: %w", s.Images, s.Width, s.Height, err)
-		}
-		n.arena = &activations{buffer: buffer}
-	}
-	if len(n.programs) >= mostPrograms {
-		oldest := s
-		for key, p := range n.programs {
-			if q := n.programs[oldest]; q == nil || p.used < q.used {
-				oldest = key
-			}
-		}
-		n.retire(oldest)
-	}
-	p := &program{net: n, plan: plan, profile: s.Profile, arena: n.arena, used: n.clock}
-	n.programs[s] = p
-	return p, nil
 }

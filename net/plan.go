@@ -36,13 +36,15 @@ type Ref struct {
 
 // Step is one dispatch.
 type Step struct {
-	Name   string
-	Kernel *shaders.Kernel
-	Spec   []uint32
-	Push   []byte
-	Groups [3]uint32
-	Refs   []Ref
-	FLOPs  int64
+	Name       string
+	Kernel     *shaders.Kernel
+	Spec       []uint32
+	Push       []byte
+	Groups     [3]uint32
+	Refs       []Ref
+	conv       *convShape // of a convolution, which made so many output blocks in this step
+	convBlocks int
+	FLOPs      int64 // of a convolution or the classifier, two for every multiply-add
 }
 
 // Bytes is what the step's bindings span.
@@ -67,6 +69,7 @@ type Result struct {
 type Plan struct {
 	Graph      *Graph
 	Target     Target
+	Winograd   Winograd
 	Batch      int
 	Input      InputKind
 	Steps      []Step
@@ -80,11 +83,14 @@ type Plan struct {
 
 // NewPlan plans a graph for batches of the given number of images. The error is ErrTooLarge if a
 // limit of the target stands in the way.
-func NewPlan(g *Graph, t Target, batch int, input InputKind) (*Plan, error) {
+func NewPlan(g *Graph, t Target, w Winograd, batch int, input InputKind) (*Plan, error) {
 	if batch < 1 {
 		return nil, fmt.Errorf("net: batch of %d images, want at least 1", batch)
 	}
-	p := &Plan{Graph: g, Target: t, Batch: batch, Input: input}
+	if err := w.check(g); err != nil {
+		return nil, err
+	}
+	p := &Plan{Graph: g, Target: t, Winograd: w, Batch: batch, Input: input}
 	newPlanner(p).run()
 	for _, s := range p.Steps {
 		for _, r := range s.Refs {
@@ -103,7 +109,8 @@ func NewPlan(g *Graph, t Target, batch int, input InputKind) (*Plan, error) {
 	return p, nil
 }
 
-// FLOPs counts two for every multiply-add that the network needs for the whole batch.
+// FLOPs counts two for every multiply-add that the network needs for the whole batch. The steps take
+// fewer where Winograd's transforms save some.
 func (p *Plan) FLOPs() int64 {
 	var n int64
 	for _, node := range p.Graph.Nodes {

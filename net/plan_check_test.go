@@ -32,7 +32,7 @@ type piece struct {
 //   - what a step reads was written before, and by nobody else since;
 //   - a step overwrites no byte that it reads, but a convolution its residual, plane by plane;
 //   - all of the weights are used, and all of the outputs are written, once;
-//   - the operations of the steps add up to those of the graph.
+//   - the operations of the steps add up to those of the graph, as Winograd's transforms change them.
 func checkPlan(t *testing.T, p *Plan) {
 	t.Helper()
 	c := &planCheck{t: t, plan: p, weights: map[string][]piece{}}
@@ -43,8 +43,16 @@ func checkPlan(t *testing.T, p *Plan) {
 	}
 	c.checkWeights()
 	c.checkOutputs()
-	if flops != p.FLOPs() {
-		t.Errorf("the steps take %d operations, the graph %d", flops, p.FLOPs())
+	want := p.FLOPs()
+	for _, n := range p.Graph.Nodes {
+		if m := p.Winograd[n.Name]; m != 0 {
+			tiles := int64(ceilDiv(n.Out.H, m) * ceilDiv(n.Out.W, m) * p.Batch)
+			positions := int64((m + 2) * (m + 2))
+			want += 2*tiles*positions*int64(n.Out.C)*int64(p.Graph.Nodes[n.In[0]].Out.C) - 2*p.Graph.MACs(n)*int64(p.Batch)
+		}
+	}
+	if flops != want {
+		t.Errorf("the steps take %d operations, want %d", flops, want)
 	}
 }
 
@@ -97,7 +105,7 @@ func (c *planCheck) checkHolds(s *Step, r Ref, pieces []piece) {
 		}
 		if p.value != r.Name {
 			// A residual's planes that this sum has taken over already, in an earlier dispatch.
-			if !(isConv(s) && p.value == s.Refs[4].Name && r == s.Refs[3]) {
+			if i := residual(s); !(i > 0 && p.value == s.Refs[i+1].Name && r == s.Refs[i]) {
 				c.t.Errorf("%s: reads %s at %d, where %s is", s.Name, r.Name, at, p.value)
 				return
 			}
@@ -111,12 +119,23 @@ func (c *planCheck) checkHolds(s *Step, r Ref, pieces []piece) {
 
 func isConv(s *Step) bool { return strings.HasPrefix(s.Kernel.Name, "conv_") }
 
+// residual is the binding of what a step adds to its result, which is the binding behind; 0 if there is
+// none. The two may be the same bytes, or none may be.
+func residual(s *Step) int {
+	switch {
+	case isConv(s) && s.Spec[8] == 1:
+		return 3
+	case strings.HasPrefix(s.Kernel.Name, "winograd_output") && s.Spec[2] == 1:
+		return 1
+	}
+	return 0
+}
+
 // write puts the value of a binding into the bytes that the step writes.
 func (c *planCheck) write(s *Step, binding int, r Ref) {
 	for i, other := range s.Refs {
 		overlaps := i != binding && other.Space == r.Space && other.Offset < r.Offset+r.Size && r.Offset < other.Offset+other.Size
-		// Of a convolution, binding 3 is the residual: the same bytes, or none.
-		if overlaps && !(isConv(s) && i == 3 && s.Spec[8] == 1 && other.Offset == r.Offset && other.Size == r.Size) {
+		if overlaps && !(i > 0 && i == residual(s) && other.Offset == r.Offset && other.Size == r.Size) {
 			c.t.Errorf("%s: writes %s over %s", s.Name, r.Name, other.Name)
 		}
 	}
@@ -137,19 +156,28 @@ func (c *planCheck) write(s *Step, binding int, r Ref) {
 	}
 }
 
-// written is which bytes of its output a step writes: of a convolution the planes of its dispatch.
+// written is which bytes of its output a step writes: of a convolution the planes of its dispatch, of
+// Winograd's last step its images.
 func (c *planCheck) written(s *Step, r Ref) []piece {
+	field := func(i int) int64 { return int64(binary.LittleEndian.Uint32(s.Push[4*i:])) }
+	if strings.HasPrefix(s.Kernel.Name, "winograd_output") {
+		image := r.Size / int64(c.plan.Batch)
+		return []piece{{r.Offset + field(5)*image, r.Offset + (field(5)+field(6))*image, r.Name}}
+	}
 	if !isConv(s) {
 		return []piece{{r.Offset, r.Offset + r.Size, r.Name}}
 	}
-	field := func(i int) int64 { return int64(binary.LittleEndian.Uint32(s.Push[4*i:])) }
+	images := int64(c.plan.Batch)
+	if positions := field(8); positions > 1 {
+		images = positions
+	}
 	count, first, planes := field(5), field(6), field(7)
-	plane := r.Size / int64(c.plan.Batch) / planes
+	plane := r.Size / images / planes
 	if want := field(2) * field(3) * 8 * c.plan.Target.Storage.Size(); plane != want {
 		c.t.Errorf("%s: %s has planes of %d bytes, want %d", s.Name, r.Name, plane, want)
 	}
 	var list []piece
-	for n := range int64(c.plan.Batch) {
+	for n := range images {
 		at := r.Offset + (n*planes+first)*plane
 		list = append(list, piece{at, at + count*plane, r.Name})
 	}
@@ -172,7 +200,7 @@ func overwrite(pieces []piece, p piece) []piece {
 	return out
 }
 
-// checkWeights checks that the parts of each parameter follow one another to its end.
+// checkWeights checks that the parts of each parameter follow one another to its end, once or more often.
 func (c *planCheck) checkWeights() {
 	g := c.plan.Graph
 	want := map[string]int64{}
@@ -185,6 +213,9 @@ func (c *planCheck) checkWeights() {
 			if g.Nodes[n.In[0]].Op == Input {
 				taps = 7 * 4
 			}
+			if m := int64(c.plan.Winograd[n.Name]); m != 0 {
+				taps = (m + 2) * (m + 2)
+			}
 			want[n.Name+".weight"] = int64(blocks(n.Out.C)) * taps * in * 64 * element
 			if n.Op == Linear {
 				want[n.Name+".bias"] = int64(n.Out.C) * 4
@@ -196,9 +227,8 @@ func (c *planCheck) checkWeights() {
 	for name, size := range want {
 		at := int64(0)
 		for _, p := range c.weights[name] {
-			if p.from == 0 && p.to == size { // a small one, bound as a whole by every dispatch
-				at = size
-				continue
+			if at == size { // once more: a small one, bound by every dispatch, or for other images
+				at = 0
 			}
 			if p.from != at {
 				c.t.Errorf("%s is bound at %d after %d", name, p.from, at)

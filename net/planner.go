@@ -166,31 +166,19 @@ func (p *planner) input(i int, n Node) {
 const tableSize = 3 * 256 * 4
 
 func (p *planner) conv(i int, n Node) {
-	in := p.Graph.Nodes[n.In[0]]
-	c := convShape{
-		in: in.Out, out: n.Out, kh: n.Kernel, kw: n.Kernel, sh: n.Stride, sw: n.Stride,
-		ph: n.Pad, pw: n.Pad, images: p.Batch,
-	}
-	c.in.C, c.out.C = blocks(in.Out.C), blocks(n.Out.C)
+	c := p.Graph.convShape(i, p.Batch)
 	x := p.values[n.In[0]]
 	norm, residual := x, x // bound, but not read unless the layer has them
-	switch in.Op {
-	case Input:
-		// Over column pairs: see shaders/input_u8.comp and PAIR in shaders/pack_weights.comp.
-		c.in.W, c.kw, c.sw, c.pw = ceilDiv(in.Out.W, 2), 4, 1, 2
-	case NormReLU:
-		c.norm = true
+	if in := p.Graph.Nodes[n.In[0]]; c.norm {
 		x, norm = p.values[in.In[0]], p.values[n.In[0]]
 		residual = x
 	}
-
 	y := newValue(n.Name, p.activation(n.Out))
 	p.values[i] = y
-	if readers := p.readers[i]; len(readers) == 1 && p.Graph.Nodes[readers[0]].Op == Add && p.Graph.Nodes[readers[0]].In[0] == i {
-		sum := readers[0]
+	if c.residual {
+		sum := p.readers[i][0]
 		other := p.Graph.Nodes[sum].In[1]
 		residual = p.values[other]
-		c.residual = true
 		p.values[sum] = y
 		// The sum takes its operand's place: every invocation reads just what it then writes. That
 		// is allowed if nobody reads the operand later.
@@ -198,20 +186,31 @@ func (p *planner) conv(i int, n Node) {
 			y.alias = residual
 		}
 	}
-	m := chooseConv(p.Target)
-	perBlock := int64(c.kh*c.kw*c.in.C) * 8 * p.blockBytes()
+	if m := p.Winograd[n.Name]; m != 0 {
+		p.winograd(m, n, c, x, norm, residual, y)
+	} else {
+		p.products(n.Name, c, 2*p.Graph.MACs(n)*int64(p.Batch), x, norm, residual, y)
+	}
+}
+
+// products runs a member of the convolution family with the weights of the layer of that name, in parts
+// if the device does not bind all of them at once.
+func (p *planner) products(name string, c convShape, flops int64, x, norm, residual, y *value) {
+	m, tiling := chooseConv(p.Target, c)
+	perBlock := int64(c.positions*c.kh*c.kw*c.in.C) * 8 * p.blockBytes()
 	most := c.out.C
 	if perBlock*int64(most) > p.Target.MaxRange {
 		most = max(int(p.Target.MaxRange/perBlock)/8*8, 1)
 	}
 	for first := 0; first < c.out.C; first += most {
 		count := min(most, c.out.C-first)
-		spec, groups := m.spec(c, count)
+		spec, groups := tiling.spec(c, count)
 		p.step(Step{
-			Name: n.Name, Kernel: m.kernel(p.kernels), Spec: spec, Groups: groups,
-			Push:  shaders.Push(c.in.H, c.in.W, c.out.H, c.out.W, c.in.C, count, first, c.out.C),
-			FLOPs: 2 * p.Graph.MACs(n) * int64(p.Batch) * int64(count) / int64(c.out.C),
-		}, x, Ref{Space: WeightSpace, Name: n.Name + ".weight", Offset: int64(first) * perBlock, Size: int64(count) * perBlock},
+			Name: name, Kernel: m.kernel(p.kernels), Spec: spec, Groups: groups,
+			Push:  shaders.Push(c.in.H, c.in.W, c.out.H, c.out.W, c.in.C, count, first, c.out.C, c.positions),
+			FLOPs: flops * int64(count) / int64(c.out.C),
+			conv:  &c, convBlocks: count,
+		}, x, Ref{Space: WeightSpace, Name: name + ".weight", Offset: int64(first) * perBlock, Size: int64(count) * perBlock},
 			norm, residual, y)
 	}
 }

@@ -20,7 +20,12 @@ func someTarget(s shaders.Storage) Target {
 
 func newPlan(t testing.TB, g *Graph, target Target, batch int, input InputKind) *Plan {
 	t.Helper()
-	p, err := NewPlan(g, target, batch, input)
+	return newWinogradPlan(t, g, target, nil, batch, input)
+}
+
+func newWinogradPlan(t testing.TB, g *Graph, target Target, w Winograd, batch int, input InputKind) *Plan {
+	t.Helper()
+	p, err := NewPlan(g, target, w, batch, input)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -28,7 +33,7 @@ func newPlan(t testing.TB, g *Graph, target Target, batch int, input InputKind) 
 }
 
 // TestPlanInvariants plans every set of outputs of a small network, in both storage types, with both
-// kinds of input, for one picture and several, with and without the lane kernel.
+// kinds of input, for one picture and several, with and without the lane kernel and Winograd's transforms.
 func TestPlanInvariants(t *testing.T) {
 	c := smallConfig()
 	n := 0
@@ -41,8 +46,9 @@ func TestPlanInvariants(t *testing.T) {
 			g := newGraph(t, c, 37+n%5, 45-n%7, want)
 			target := someTarget(storages[n%2])
 			target.Lane = n%3 > 0
+			w := allWinograd(g, func(i int) int { return []int{0, 2, 4}[(i+n)%3] })
 			n++
-			checkPlan(t, newPlan(t, g, target, 1+n%3, InputKind(n/2%2)))
+			checkPlan(t, newWinogradPlan(t, g, target, w, 1+n%3, InputKind(n/2%2)))
 			if t.Failed() {
 				t.Fatalf("outputs %+v, %d images of %dx%d", want, 1+n%3, g.Width, g.Height)
 			}
@@ -56,7 +62,7 @@ func TestPlanVariants(t *testing.T) {
 		for _, s := range storages {
 			for _, want := range []Outputs{{Logits: true}, everything(v.Config)} {
 				g := newGraph(t, v.Config, v.Size, v.Size, want)
-				p, err := NewPlan(g, someTarget(s), 1, Pixels)
+				p, err := NewPlan(g, someTarget(s), DefaultWinograd(g, someTarget(s)), 1, Pixels)
 				if err != nil {
 					t.Errorf("%s, %v: %v", v.Name, s, err)
 					continue
@@ -70,9 +76,10 @@ func TestPlanVariants(t *testing.T) {
 // TestPlanArena: activations of the default model take a few times its largest, not the sum of all.
 func TestPlanArena(t *testing.T) {
 	v, _ := FindVariant(DefaultModel)
-	p := newPlan(t, newGraph(t, v.Config, 384, 384, Outputs{Logits: true}), someTarget(shaders.F16), 1, Pixels)
+	g := newGraph(t, v.Config, 384, 384, Outputs{Logits: true})
+	p := newWinogradPlan(t, g, someTarget(shaders.F16), DefaultWinograd(g, someTarget(shaders.F16)), 1, Pixels)
 	const largest = 512 * 96 * 96 * 2 // bytes: the first stage's, and the stem's, too
-	if p.ArenaSize > 5*largest/2 {
+	if p.ArenaSize > 3*largest {
 		t.Errorf("an arena of %d bytes, the largest activation is %d", p.ArenaSize, largest)
 	}
 	if p.InputSize != 384*384*3 || p.OutputSize != 4096 {
@@ -144,13 +151,13 @@ func TestPlanTooLarge(t *testing.T) {
 	} {
 		target := someTarget(shaders.F32)
 		change(&target)
-		p, err := NewPlan(g, target, 1, Pixels)
+		p, err := NewPlan(g, target, nil, 1, Pixels)
 		if !errors.Is(err, ErrTooLarge) || p != nil {
 			t.Errorf("%s: plan %v, error %v", name, p != nil, err)
 		}
 	}
 	for _, batch := range []int{0, -1} {
-		if _, err := NewPlan(g, someTarget(shaders.F32), batch, Pixels); err == nil || errors.Is(err, ErrTooLarge) {
+		if _, err := NewPlan(g, someTarget(shaders.F32), nil, batch, Pixels); err == nil || errors.Is(err, ErrTooLarge) {
 			t.Errorf("batch of %d: error %v", batch, err)
 		}
 	}

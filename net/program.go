@@ -1,6 +1,7 @@
 package net
 
 import (
+	"context"
 	"fmt"
 	"runtime"
 	"sync"
@@ -14,36 +15,23 @@ import (
 // All slots, and all programs of a network, share one arena: the device runs one after the other.
 //
 // Invariants: a slot is either in free or with one Batch. A program that is retired lives until its
-// slots have come home. All fields but plan are guarded by the network's lock.
+// slots have come home. All fields but those of the recipe are guarded by the network's lock.
 type program struct {
+	*recipe
 	net     *Network
-	plan    *Plan
-	profile bool
 	arena   *activations
 	free    []*slot
 	made    int   // slots recorded
+	most    int   // slots that there may be: fewer than slots once memory was short
 	retired bool  // out of the network's table
 	used    int64 // the network's clock at the last use
 }
 
-// activations is the arena in device memory. One that has been replaced by a larger one lives until
-// the batches that were begun with it have ended: they may not have been submitted yet. Guarded by the
-// network's lock.
-type activations struct {
-	buffer  *gpu.Buffer
-	batches int // begun and not ended
-	retired bool
-}
-
-func (a *activations) retire() {
-	a.retired = true
-	a.releaseIdle()
-}
-
-func (a *activations) releaseIdle() {
-	if a.retired && a.batches == 0 {
-		a.buffer.Release()
-	}
+// recipe is what a program is recorded from. It does not change.
+type recipe struct {
+	plan      *Plan
+	pipelines []*gpu.Pipeline // of the plan's steps
+	profile   bool
 }
 
 // slots is how many batches of one program are in flight at most.
@@ -98,10 +86,6 @@ func copyCommands(dev *gpu.Device, dst, src *gpu.Buffer) (*gpu.Commands, error) 
 
 // compute records the plan's steps with the memory of a slot.
 func (p *program) compute(s *slot) (*gpu.Commands, error) {
-	pipelines, err := p.pipelines()
-	if err != nil {
-		return nil, err
-	}
 	rec := p.net.dev.NewRecorder()
 	var since int64 // operations since the last cut
 	for i, step := range p.plan.Steps {
@@ -117,34 +101,53 @@ func (p *program) compute(s *slot) (*gpu.Commands, error) {
 		for j, ref := range step.Refs {
 			bindings[j] = p.resolve(s, ref)
 		}
-		rec.Dispatch(pipelines[i], step.Groups, step.Push, bindings...)
+		rec.Dispatch(p.pipelines[i], step.Groups, step.Push, bindings...)
 	}
 	return rec.End()
 }
 
-// pipelines returns the pipeline of every step. Drivers compile on the calling thread, so all processors
-// call; the device makes each pipeline once.
-func (p *program) pipelines() ([]*gpu.Pipeline, error) {
-	steps := p.plan.Steps
-	made, errs := make([]*gpu.Pipeline, len(steps)), make([]error, len(steps))
+// compile returns the pipeline of every step of a plan. Drivers compile on the calling thread, so all
+// processors call, each for kernels of its own. When ctx ends it stops, with ctx's error.
+func (n *Network) compile(ctx context.Context, plan *Plan) ([]*gpu.Pipeline, error) {
+	var different []Step
+	seen := map[string]bool{}
+	for _, step := range plan.Steps {
+		if key := fmt.Sprint(step.Kernel.Name, step.Spec); !seen[key] {
+			seen[key] = true
+			different = append(different, step)
+		}
+	}
 	var next atomic.Int64
 	var workers sync.WaitGroup
 	for range runtime.GOMAXPROCS(0) {
 		workers.Go(func() {
-			for i := next.Add(1) - 1; i < int64(len(steps)); i = next.Add(1) - 1 {
-				if made[i], errs[i] = p.net.dev.NewPipeline(steps[i].Kernel, steps[i].Spec...); errs[i] != nil {
-					errs[i] = fmt.Errorf("net: step %s: %w", steps[i].Name, errs[i])
+			for i := next.Add(1) - 1; i < int64(len(different)) && ctx.Err() == nil; i = next.Add(1) - 1 {
+				if _, err := n.pipeline(different[i]); err != nil {
+					return // asked for once more below
 				}
 			}
 		})
 	}
 	workers.Wait()
-	for _, err := range errs {
-		if err != nil {
-			return nil, err // the same fault in every step that shares a kernel: one is enough
+	pipelines := make([]*gpu.Pipeline, len(plan.Steps))
+	for i, step := range plan.Steps {
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		var err error
+		if pipelines[i], err = n.pipeline(step); err != nil {
+			return nil, err
 		}
 	}
-	return made, nil
+	return pipelines, nil
+}
+
+func (n *Network) pipeline(s Step) (*gpu.Pipeline, error) {
+	p, err := n.dev.NewPipeline(s.Kernel, s.Spec...)
+	if err != nil {
+		return nil, fmt.Errorf("net: step %s: %w", s.Name, err)
+	}
+	return p, nil
 }
 
 // resolve finds the memory that a Ref names.
@@ -174,43 +177,5 @@ func (s *slot) release() {
 		if b != nil {
 			b.Release()
 		}
-	}
-}
-
-// take returns a free slot, recording another one if there is room; nil if all are in flight.
-func (p *program) take() (*slot, error) {
-	if n := len(p.free); n > 0 {
-		s := p.free[n-1]
-		p.free = p.free[:n-1]
-		p.arena.batches++
-		return s, nil
-	}
-	if p.made == slots {
-		return nil, nil
-	}
-	s, err := p.record()
-	if err != nil {
-		return nil, err
-	}
-	p.made++
-	p.arena.batches++
-	return s, nil
-}
-
-// give brings a slot home.
-func (p *program) give(s *slot) {
-	p.free = append(p.free, s)
-	p.releaseRetired()
-	p.arena.batches--
-	p.arena.releaseIdle()
-}
-
-// releaseRetired frees the slots of a retired program that are home.
-func (p *program) releaseRetired() {
-	if p.retired {
-		for _, s := range p.free {
-			s.release()
-		}
-		p.free = nil
 	}
 }

@@ -18,7 +18,17 @@ type Target struct {
 	MaxGroups [3]uint32 // workgroups of a dispatch in each dimension
 	Align     int64     // offsets of bindings are multiples of it
 	Lane      bool      // subgroups of 8 with broadcast, and 64-bit integers: conv_lane runs
+	Texel     bool      // also binds whole ranges as texels and shuffles: conv_texel runs
 	CutFLOPs  int64     // most floating-point operations of one submission
+	CPU       bool
+	Tuning    *Tuning // what was measured to be fastest; nil for the defaults
+
+	// What conv_coopmat needs: the size of its matrices and of the subgroups that multiply them, zero if it
+	// does not run, and how large a workgroup may be.
+	Matrix         gpu.Matrix
+	Subgroup       uint32
+	MaxInvocations uint32
+	MaxShared      uint32 // bytes
 }
 
 // Work of one submission. Watchdogs kill after about two seconds; half a second on the slowest
@@ -37,12 +47,20 @@ func NewTarget(info gpu.Info, storage shaders.Storage) Target {
 		MaxGroups: info.Limits.MaxWorkGroupCount,
 		Align:     max(info.Limits.MinStorageBufferOffsetAlignment, 256),
 		CutFLOPs:  cutIntegrated,
+		CPU:       info.Type == gpu.CPU,
+
+		MaxInvocations: min(info.Limits.MaxWorkGroupInvocations, info.Limits.MaxWorkGroupSize[0]),
+		MaxShared:      info.Limits.MaxSharedMemory,
+	}
+	if storage == shaders.F16 {
+		t.Matrix, t.Subgroup = chooseMatrix(info)
 	}
 	switch info.Type {
 	case gpu.CPU:
 		t.CutFLOPs = cutCPU
 		// On a GPU conv_tile shares loads through shared memory; a CPU has none to share through.
 		t.Lane = info.SubgroupBallot && info.Int64 && hasSubgroup(info, 8)
+		t.Texel = t.Lane && storage == shaders.F16 && info.SubgroupShuffle && info.Limits.MaxTexels >= t.MaxRange/16
 	case gpu.Discrete:
 		t.CutFLOPs = cutDiscrete
 	}

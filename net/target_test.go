@@ -12,6 +12,7 @@ import (
 func TestNewTarget(t *testing.T) {
 	limits := gpu.Limits{
 		MaxStorageBufferRange: 1 << 27, MaxWorkGroupCount: [3]uint32{65535, 65535, 1000}, MinStorageBufferOffsetAlignment: 16,
+		MaxWorkGroupInvocations: 512, MaxWorkGroupSize: [3]uint32{256, 64, 64}, MaxSharedMemory: 48 << 10,
 	}
 	cpu := gpu.Info{
 		Type: gpu.CPU, Limits: limits, SubgroupSize: 16, MinSubgroupSize: 4, MaxSubgroupSize: 16, SubgroupControl: true,
@@ -43,10 +44,21 @@ func TestNewTarget(t *testing.T) {
 	} {
 		want := Target{
 			Storage: shaders.F16, MaxRange: 1 << 27, MaxGroups: [3]uint32{65535, 65535, 1000},
-			Align: c.align, Lane: c.lane, CutFLOPs: c.cut,
+			Align: c.align, Lane: c.lane, CutFLOPs: c.cut, CPU: c.info.Type == gpu.CPU, MaxInvocations: 256, MaxShared: 48 << 10,
 		}
 		if got := NewTarget(c.info, shaders.F16); got != want {
 			t.Errorf("%s: %+v, want %+v", name, got, want)
 		}
+	}
+}
+
+// TestTargetMatrix: matrices are for fp16 storage only.
+func TestTargetMatrix(t *testing.T) {
+	info := gpu.Info{SubgroupSize: 32, MinSubgroupSize: 32, MaxSubgroupSize: 32, Matrices: []gpu.Matrix{{M: 16, N: 8, K: 16}}}
+	if got := NewTarget(info, shaders.F16); got.Matrix != info.Matrices[0] || got.Subgroup != 32 {
+		t.Errorf("fp16: %+v", got)
+	}
+	if got := NewTarget(info, shaders.F32); got.Matrix != (gpu.Matrix{}) || got.Subgroup != 0 {
+		t.Errorf("fp32: %+v", got)
 	}
 }

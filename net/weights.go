@@ -27,6 +27,7 @@ type uploader struct {
 	dev      *gpu.Device
 	src      Source
 	target   Target
+	winograd Winograd
 	kernels  *shaders.Set
 	out      weights
 	ring     [stagingBuffers]staging
@@ -44,9 +45,9 @@ type staging struct {
 
 // upload brings all parameters of a network onto a device. progress, which may be nil, hears of
 // the parameters' elements that are done.
-func upload(ctx context.Context, dev *gpu.Device, c Config, src Source, t Target, progress func(done, total int64)) (_ *weights, err error) {
+func upload(ctx context.Context, dev *gpu.Device, c Config, src Source, t Target, w Winograd, progress func(done, total int64)) (_ *weights, err error) {
 	u := &uploader{
-		dev: dev, src: src, target: t, kernels: shaders.For(t.Storage), progress: progress,
+		dev: dev, src: src, target: t, winograd: w, kernels: shaders.For(t.Storage), progress: progress,
 		out: weights{memory: dev.NewArena(64 << 20), ranges: map[string]gpu.Range{}},
 	}
 	defer func() {
@@ -111,6 +112,32 @@ func (u *uploader) vector(ctx context.Context, as, name string, n, parts int) er
 	return u.submit(s, rec)
 }
 
+// packing is how a four-dimensional tensor is brought into the form that its step reads.
+type packing struct {
+	kernel         *shaders.Kernel
+	spec           []uint32
+	taps, inBlocks int                   // of the packed weights
+	push           func(rows int) []byte // for a piece of that many output channels
+}
+
+func (u *uploader) packing(p Param, dtype DType, eps float32) packing {
+	size := uint32(64)
+	if u.target.CPU { // where a barrier costs more than the sums that it divides
+		size = 8
+	}
+	in, taps := p.Shape[1], p.Shape[2]*p.Shape[3]
+	if m := u.winograd[strings.TrimSuffix(p.Name, ".weight")]; m != 0 {
+		return packing{u.kernels.WinogradWeights, []uint32{size, uint32(dtype), 1, uint32(m)}, (m + 2) * (m + 2), blocks(in),
+			func(rows int) []byte { return shaders.Push(rows, in, eps) }}
+	}
+	k := packing{u.kernels.PackWeights, []uint32{size, uint32(dtype), flag(!strings.HasPrefix(p.Name, "head.")), 0}, taps, blocks(in),
+		func(rows int) []byte { return shaders.Push(rows, in, taps, p.Shape[3], eps) }}
+	if p.Name == "stem.conv.weight" { // over column pairs
+		k.spec[3], k.taps, k.inBlocks = 1, p.Shape[2]*4, 1
+	}
+	return k
+}
+
 // pack standardizes and packs a four-dimensional tensor, piece by piece.
 func (u *uploader) pack(ctx context.Context, p Param, eps float32) error {
 	dtype, err := u.src.DType(p.Name)
@@ -118,18 +145,13 @@ func (u *uploader) pack(ctx context.Context, p Param, eps float32) error {
 		return err
 	}
 	out, in, taps := p.Shape[0], p.Shape[1], p.Shape[2]*p.Shape[3]
-	stem := p.Name == "stem.conv.weight"
-	packedTaps, inBlocks := taps, blocks(in)
-	if stem {
-		packedTaps, inBlocks = p.Shape[2]*4, 1
-	}
-	blockRow := int64(packedTaps*inBlocks) * 8 * 8 * u.target.Storage.Size() // eight output channels
+	k := u.packing(p, dtype, eps)
+	blockRow := int64(k.taps*k.inBlocks) * 8 * 8 * u.target.Storage.Size() // eight output channels
 	dst, err := u.alloc(p.Name, int64(blocks(out))*blockRow)
 	if err != nil {
 		return err
 	}
-	const size = 64
-	pipeline, err := u.dev.NewPipeline(u.kernels.PackWeights, size, uint32(dtype), flag(!strings.HasPrefix(p.Name, "head.")), flag(stem))
+	pipeline, err := u.dev.NewPipeline(k.kernel, k.spec...)
 	if err != nil {
 		return fmt.Errorf("net: tensor %q: %w", p.Name, err)
 	}
@@ -148,7 +170,7 @@ func (u *uploader) pack(ctx context.Context, p Param, eps float32) error {
 		padded := blocks(rows) * 8
 		rec := u.dev.NewRecorder()
 		rec.Dispatch(pipeline, [3]uint32{uint32(padded), 1, 1},
-			shaders.Push(rows, in, taps, p.Shape[3], eps),
+			k.push(rows),
 			s.buffer.Slice(0, used),
 			gpu.Range{Buffer: dst.Buffer, Offset: dst.Offset + int64(first/8)*blockRow, Size: int64(padded/8) * blockRow})
 		if err := u.submit(s, rec); err != nil {

@@ -12,9 +12,14 @@ struct Block {
   uvec4 q;
 };
 
+// Quad is half a block, four consecutive channels.
+struct Quad {
+  uvec2 q;
+};
+
 #ifdef HALVES
-// Half is half a block, four consecutive channels, in 64-bit words: CPU drivers load lane by lane,
-// so that one wide word is cheaper than two.
+// Half is a Quad in 64-bit words: CPU drivers load lane by lane, so that one wide word is cheaper
+// than two.
 struct Half {
   uint64_t q;
 };
@@ -25,6 +30,11 @@ void unpack(Half h, out float v[4]) {
   v[0] = p0.x, v[1] = p0.y, v[2] = p1.x, v[3] = p1.y;
 }
 #endif
+
+void unpack(Quad h, out float v[4]) {
+  vec2 p0 = unpackHalf2x16(h.q.x), p1 = unpackHalf2x16(h.q.y);
+  v[0] = p0.x, v[1] = p0.y, v[2] = p1.x, v[3] = p1.y;
+}
 
 void unpack(Block b, out float v[8]) {
   vec2 p0 = unpackHalf2x16(b.q.x), p1 = unpackHalf2x16(b.q.y);
@@ -46,6 +56,8 @@ float roundHalf(float x) {
 
 uint packPair(float a, float b) { return packHalf2x16(vec2(roundHalf(a), roundHalf(b))); }
 
+Quad pack(float v[4]) { return Quad(uvec2(packPair(v[0], v[1]), packPair(v[2], v[3]))); }
+
 Block pack(float v[8]) {
   return Block(uvec4(packPair(v[0], v[1]), packPair(v[2], v[3]), packPair(v[4], v[5]),
                      packPair(v[6], v[7])));
@@ -53,6 +65,10 @@ Block pack(float v[8]) {
 #else
 struct Block {
   vec4 lo, hi;
+};
+
+struct Quad {
+  vec4 q;
 };
 
 #ifdef HALVES
@@ -66,10 +82,16 @@ void unpack(Half h, out float v[4]) {
 }
 #endif
 
+void unpack(Quad h, out float v[4]) {
+  v[0] = h.q.x, v[1] = h.q.y, v[2] = h.q.z, v[3] = h.q.w;
+}
+
 void unpack(Block b, out float v[8]) {
   v[0] = b.lo.x, v[1] = b.lo.y, v[2] = b.lo.z, v[3] = b.lo.w;
   v[4] = b.hi.x, v[5] = b.hi.y, v[6] = b.hi.z, v[7] = b.hi.w;
 }
+
+Quad pack(float v[4]) { return Quad(vec4(v[0], v[1], v[2], v[3])); }
 
 Block pack(float v[8]) {
   return Block(vec4(v[0], v[1], v[2], v[3]), vec4(v[4], v[5], v[6], v[7]));

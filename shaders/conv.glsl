@@ -7,16 +7,20 @@
 // and is zero outside the picture. Sums are binary32 whatever the storage is.
 //
 //   binding 0  x: Block [N][inBlocks][H][W]
-//   binding 1  w: Block [outBlocks][KH*KW][inBlocks][8]   from pack_weights
+//   binding 1  w: Block [outBlocks][positions][KH*KW][inBlocks][8]   from pack_weights
 //   binding 2  norm: vec2 [N][inBlocks*8]                 (scale, shift); not read unless NORM
 //   binding 3  residual: as y; not read unless RESIDUAL
 //   binding 4  y: Block [N][planes][OH][OW]
 //
-// OPERAND is the unit in which a member loads x and w, Block or Half, and AFFINE that of norm, vec2 or
-// the 64 bits of one.
+// OPERAND is the unit in which a member loads x and w, Block or Half (with TEXELS they are texel buffers, of
+// Blocks of binary16), and AFFINE that of norm, vec2,
+// the 64 bits of one, or vec4 for two.
 //
 // A dispatch makes the output blocks [first, first + outBlocks) of the planes of y; w starts at
 // block first, so that weights beyond a device's binding limit are bound in parts.
+//
+// positions is 1 where all images share their weights. The products of a Winograd convolution (u from
+// winograd_weights) have as many as images: image n is convolved with the weights of position n.
 #ifndef CONV_GLSL
 #define CONV_GLSL
 #extension GL_EXT_control_flow_attributes : enable
@@ -39,13 +43,18 @@ layout(constant_id = 8) const bool RESIDUAL = false;
 const int SUM_BLOCKS = 32;
 #endif
 
+#ifdef TEXELS
+layout(binding = 0) uniform utextureBuffer x;
+layout(binding = 1) uniform utextureBuffer w;
+#else
 layout(std430, binding = 0) readonly buffer X { OPERAND x[]; };
 layout(std430, binding = 1) readonly buffer W { OPERAND w[]; };
+#endif
 layout(std430, binding = 2) readonly buffer Norm { AFFINE norm[]; };
 layout(std430, binding = 3) readonly buffer Residual { Block residual[]; };
 layout(std430, binding = 4) writeonly buffer Y { Block y[]; };
 layout(push_constant) uniform Push {
-  int height, width, outHeight, outWidth, inBlocks, outBlocks, first, planes;
+  int height, width, outHeight, outWidth, inBlocks, outBlocks, first, planes, positions;
 };
 
 #endif

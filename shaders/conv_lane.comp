@@ -1,11 +1,8 @@
 #version 450
-// Convolution for CPU drivers and small GPUs: one subgroup of 8 is a workgroup, no shared memory, no
-// barrier. A workgroup makes OUT*8 output channels of 8*PIXELS consecutive pixels of one image. A
-// lane holds PIXELS pixels; weights are loaded a channel a lane and handed round by broadcast, which
-// costs one instruction where a uniform load costs eight. Operands come four channels at a time:
-// with eight, the unrolled loop no longer fits the instruction cache. Interface in conv.glsl.
-//
-// Grid: x = tiles of 8*PIXELS pixels, y = tiles of OUT blocks, z = image.
+// Convolution for CPU drivers and small GPUs, on storage buffers; the tiles are those of lane.glsl. A
+// broadcast of a weight costs one instruction where a uniform load costs eight. Operands come four
+// channels at a time: with eight, the unrolled loop no longer fits the instruction cache. Interface in
+// conv.glsl.
 #extension GL_GOOGLE_include_directive : require
 #extension GL_KHR_shader_subgroup_basic : require
 #extension GL_KHR_shader_subgroup_ballot : require
@@ -14,11 +11,8 @@
 #define OPERAND Half
 #define AFFINE uint64_t
 #include "conv.glsl"
+#include "lane.glsl"
 
-layout(constant_id = 9) const int OUT = 2;
-layout(constant_id = 10) const int PIXELS = 4;
-
-float acc[OUT * 8 * PIXELS]; // [channel][pixel]
 #if !F16
 float total[OUT * 8 * PIXELS]; // of the partial sums that are done
 #endif
@@ -40,35 +34,18 @@ float total[OUT * 8 * PIXELS]; // of the partial sums that are done
   }
 
 void main() {
-  const bool PADDED = PH > 0 || PW > 0;
-  int lane = int(gl_SubgroupInvocationID);
-  int pixels = outHeight * outWidth, plane = height * width, image = int(gl_WorkGroupID.z);
-  int p0 = int(gl_WorkGroupID.x) * 8 * PIXELS + lane, b0 = int(gl_WorkGroupID.y) * OUT;
-
-  [[unroll]] for (int i = 0; i < OUT * 8 * PIXELS; i++) acc[i] = 0.0;
+  beginTile();
 #if !F16
   [[unroll]] for (int i = 0; i < OUT * 8 * PIXELS; i++) total[i] = 0.0;
 #endif
-
-  int iy[PIXELS], ix[PIXELS];
-  [[unroll]] for (int j = 0; j < PIXELS; j++) {
-    int p = min(p0 + j * 8, pixels - 1);
-    iy[j] = p / outWidth * SH - PH;
-    ix[j] = p % outWidth * SW - PW;
-  }
   int wi[OUT];
-  [[unroll]] for (int g = 0; g < OUT; g++)
-    wi[g] = (min(b0 + g, outBlocks - 1) * KH * KW * inBlocks * 8 + lane) * 2;
+  [[unroll]] for (int g = 0; g < OUT; g++) wi[g] = 2 * weights[g];
 
   for (int t = 0; t < KH * KW; t++) {
     int ky = t / KW, kx = t - ky * KW;
     int xi[PIXELS];
     bool inside[PIXELS];
-    [[unroll]] for (int j = 0; j < PIXELS; j++) {
-      int py = iy[j] + ky, px = ix[j] + kx;
-      inside[j] = !PADDED || (uint(py) < uint(height) && uint(px) < uint(width));
-      xi[j] = 2 * (image * inBlocks * plane + (inside[j] ? py * width + px : 0));
-    }
+    [[unroll]] for (int j = 0; j < PIXELS; j++) xi[j] = 2 * blockAt(j, ky, kx, inside[j]);
     int ni = image * inBlocks * 8 + (lane & 3);
     for (int k = 0; k < 2 * inBlocks; k++) {
 #if !F16
@@ -101,24 +78,8 @@ void main() {
     }
   }
 
-  [[unroll]] for (int g = 0; g < OUT; g++) {
-    int block = b0 + g;
-    if (block >= outBlocks) break;
-    int yi = (image * planes + first + block) * pixels + p0;
-    [[unroll]] for (int j = 0; j < PIXELS; j++) {
-      if (p0 + j * 8 < pixels) {
-        float v[8];
-        [[unroll]] for (int i = 0; i < 8; i++) v[i] = acc[(g * 8 + i) * PIXELS + j];
 #if !F16
-        [[unroll]] for (int i = 0; i < 8; i++) v[i] += total[(g * 8 + i) * PIXELS + j];
+  [[unroll]] for (int i = 0; i < OUT * 8 * PIXELS; i++) acc[i] += total[i];
 #endif
-        if (RESIDUAL) {
-          float r[8];
-          unpack(residual[yi + j * 8], r);
-          [[unroll]] for (int i = 0; i < 8; i++) v[i] += r[i];
-        }
-        y[yi + j * 8] = pack(v);
-      }
-    }
-  }
+  endTile();
 }

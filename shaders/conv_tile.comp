@@ -26,7 +26,8 @@ void main() {
   int p = min(p0 + lane, pixels - 1);
   int iy = p / outWidth * SH - PH, ix = p % outWidth * SW - PW;
   int xBase = image * inBlocks * plane, ni = image * inBlocks * 8;
-  int wi = min(b0 + ob, outBlocks - 1) * KH * KW * inBlocks * 8 + px;
+  int wi = (min(b0 + ob, outBlocks - 1) * positions + image % positions) * KH * KW * inBlocks * 8 +
+           px;
 
   vec4 acc[8][2]; // [pixel][output channel]
   [[unroll]] for (int j = 0; j < 8; j++) acc[j][0] = acc[j][1] = vec4(0.0);

@@ -1,5 +1,7 @@
 package shaders
 
+import "slices"
+
 // Storage is the element type of activations and packed weights in device memory. Arithmetic is
 // binary32 in either case.
 type Storage uint8
@@ -31,6 +33,11 @@ type Set struct {
 	InputU8, InputF32       *Kernel
 	PackWeights             *Kernel
 	ConvLane, ConvTile      *Kernel
+	ConvTexel               *Kernel // of F16 only, else nil
+	ConvCoopmat             *Kernel // of F16 only, else nil
+	WinogradWeights         *Kernel
+	WinogradInput           *Kernel
+	WinogradOutput          *Kernel
 	MaxPool                 *Kernel
 	GNStats, GNFinalize     *Kernel
 	AvgPool, Linear, Export *Kernel
@@ -44,10 +51,17 @@ func All() []*Kernel {
 	var all []*Kernel
 	for i := range sets {
 		s := &sets[i]
-		all = append(all, s.InputU8, s.InputF32, s.PackWeights, s.ConvLane, s.ConvTile, s.MaxPool,
+		all = append(all, s.InputU8, s.InputF32, s.PackWeights, s.ConvLane, s.ConvTile,
+			s.WinogradWeights, s.WinogradInput, s.WinogradOutput, s.MaxPool,
 			s.GNStats, s.AvgPool, s.Linear, s.Export)
+		if s.ConvTexel != nil {
+			all = append(all, s.ConvTexel)
+		}
+		if s.ConvCoopmat != nil {
+			all = append(all, s.ConvCoopmat)
+		}
 	}
-	return append(all, gnFinalize)
+	return append(all, gnFinalize, probes.FMA, probes.Copy)
 }
 
 var sets = [...]Set{F32: set("_f32", "F16=0"), F16: set("_f16", "F16=1")}
@@ -72,16 +86,22 @@ func set(suffix, define string) Set {
 		return &k
 	}
 	conv := []Spec{{"KH", 1}, {"KW", 1}, {"SH", 1}, {"SW", 1}, {"PH", 0}, {"PW", 0}, {"NORM", 0}, {"RESIDUAL", 0}}
-	lane := append([]Spec{{"local_size_x", 8}}, conv...)
+	lane := slices.Concat([]Spec{{"local_size_x", 8}}, conv, []Spec{{"OUT", 2}, {"PIXELS", 4}})
 	convBindings := []Access{Read, Read, Read, Read, Write}
-	return Set{
+	set := Set{
 		InputU8:  kernel(Kernel{Name: "input_u8", Bindings: []Access{Read, Read, Write}, Push: 8}),
 		InputF32: kernel(Kernel{Name: "input_f32", Bindings: []Access{Read, Write}, Push: 12}),
 		PackWeights: kernel(Kernel{Name: "pack_weights", Bindings: []Access{Read, Write}, Push: 20,
 			Spec: []Spec{{"DTYPE", 0}, {"STANDARDIZE", 1}, {"PAIR", 0}}}),
-		ConvLane: kernel(Kernel{Name: "conv_lane", Bindings: convBindings, Push: 32,
-			Spec: append(lane, Spec{"OUT", 2}, Spec{"PIXELS", 4}), OneSubgroup: true, Ballot: true, Int64: true}),
-		ConvTile:   kernel(Kernel{Name: "conv_tile", Bindings: convBindings, Push: 32, Spec: conv}),
+		ConvLane: kernel(Kernel{Name: "conv_lane", Bindings: convBindings, Push: 36,
+			Spec: lane, OneSubgroup: true, Ballot: true, Int64: true}),
+		ConvTile: kernel(Kernel{Name: "conv_tile", Bindings: convBindings, Push: 36, Spec: conv}),
+		WinogradWeights: kernel(Kernel{Name: "winograd_weights", Bindings: []Access{Read, Write}, Push: 12,
+			Spec: []Spec{{"DTYPE", 0}, {"STANDARDIZE", 1}, {"M", 4}}}),
+		WinogradInput: kernel(Kernel{Name: "winograd_input", Bindings: []Access{Read, Read, Write}, Push: 28,
+			Spec: []Spec{{"M", 4}, {"NORM", 0}}}),
+		WinogradOutput: kernel(Kernel{Name: "winograd_output", Bindings: []Access{Read, Read, Write}, Push: 28,
+			Spec: []Spec{{"M", 4}, {"RESIDUAL", 0}}}),
 		MaxPool:    kernel(Kernel{Name: "maxpool", Bindings: []Access{Read, Write}, Push: 16}),
 		GNStats:    kernel(Kernel{Name: "gn_stats", Bindings: []Access{Read, Write}, Push: 8}),
 		GNFinalize: gnFinalize,
@@ -90,4 +110,12 @@ func set(suffix, define string) Set {
 		Export: kernel(Kernel{Name: "export", Bindings: []Access{Read, Read, Write}, Push: 8,
 			Spec: []Spec{{"NORM", 0}}}),
 	}
+	if define == "F16=1" {
+		set.ConvTexel = kernel(Kernel{Name: "conv_texel", Bindings: []Access{Read | Texels, Read | Texels, Read, Read, Write}, Push: 36,
+			Spec: lane, OneSubgroup: true, Int64: true})
+		set.ConvCoopmat = kernel(Kernel{Name: "conv_coopmat", Bindings: convBindings, Push: 36, Matrix: true, Subgroups: 18,
+			Spec: slices.Concat(conv, []Spec{{"TM", 16}, {"TN", 16}, {"TK", 16}, {"PIXELS", 128}, {"CHANNELS", 128}, {"STEP", 4},
+				{"SUB_PIXELS", 64}, {"SUB_CHANNELS", 64}, {"BUFFERS", 2}, {"SUBGROUP", 32}, {"ALIGNED", 0}})})
+	}
+	return set
 }

@@ -15,16 +15,17 @@ import (
 //go:embed spv/*.spv
 var spirv embed.FS
 
-// Access says what a kernel does with a storage buffer that is bound to it.
+// Access says what a kernel does with a buffer that is bound to it.
 type Access uint8
 
 const (
 	Read Access = 1 << iota
 	Write
+	Texels    // with Read: as a uniform texel buffer of uvec4, 16 bytes a texel; else it is a storage buffer
 	ReadWrite = Read | Write
 )
 
-// Kernel describes one compute kernel. Every kernel binds storage buffers only, all in descriptor
+// Kernel describes one compute kernel. Every kernel binds buffers only, all in descriptor
 // set 0, binding i being Bindings[i]. Its entry point is main. Specialization constants are 32 bits
 // wide and numbered from 0; constant 0 is always local_size_x, and local_size_y = local_size_z = 1.
 type Kernel struct {
@@ -37,6 +38,8 @@ type Kernel struct {
 	OneSubgroup bool   // the workgroup must be exactly one subgroup of local_size_x invocations
 	Ballot      bool   // uses subgroup broadcast (GL_KHR_shader_subgroup_ballot)
 	Int64       bool   // uses 64-bit integers (the feature shaderInt64)
+	Matrix      bool   // uses cooperative matrices and fp16 arithmetic (VK_KHR_cooperative_matrix, shaderFloat16)
+	Subgroups   int    // the workgroup must be full subgroups of the size in this specialization constant; 0: any
 	SPIRV       []byte // the code of a kernel that is not of this folder; nil for the file spv/NAME.spv
 }
 

@@ -24,6 +24,7 @@ const (
 
 	capabilityInt64  = 11
 	capabilityBallot = 64
+	capabilityMatrix = 6022
 
 	specID        = 1 // decorations
 	nonWritable   = 24
@@ -32,8 +33,9 @@ const (
 	descriptorSet = 34
 	memberOffset  = 35
 
-	pushConstant  = 9 // storage classes
-	storageBuffer = 12
+	uniformConstant = 0 // storage classes
+	pushConstant    = 9
+	storageBuffer   = 12
 )
 
 // module is what a SPIR-V module says of its interface. Numbers are the module's ids.
@@ -136,13 +138,17 @@ func TestRegistry(t *testing.T) {
 	for _, k := range shaders.All() {
 		t.Run(k.Name, func(t *testing.T) {
 			m := parse(t, k)
-			bindings := make([]shaders.Access, len(m.variables[storageBuffer]))
-			for _, v := range m.variables[storageBuffer] {
+			buffers := slices.Concat(m.variables[storageBuffer], m.variables[uniformConstant])
+			bindings := make([]shaders.Access, len(buffers))
+			for i, v := range buffers {
 				d := m.decorations[v[0]]
 				if d[descriptorSet] != 0 || int(d[binding]) >= len(bindings) {
 					t.Fatalf("a buffer is bound to set %d, binding %d of %d", d[descriptorSet], d[binding], len(bindings))
 				}
-				bindings[d[binding]] = m.access(v[0], v[1])
+				bindings[d[binding]] = shaders.Read | shaders.Texels
+				if i < len(m.variables[storageBuffer]) {
+					bindings[d[binding]] = m.access(v[0], v[1])
+				}
 			}
 			if !slices.Equal(bindings, k.Bindings) {
 				t.Errorf("bindings %v, the registry says %v", bindings, k.Bindings)
@@ -152,6 +158,12 @@ func TestRegistry(t *testing.T) {
 			}
 			if ballot, int64 := m.capabilities[capabilityBallot], m.capabilities[capabilityInt64]; ballot != k.Ballot || int64 != k.Int64 {
 				t.Errorf("ballot %v and 64-bit integers %v, the registry says %v and %v", ballot, int64, k.Ballot, k.Int64)
+			}
+			if matrix := m.capabilities[capabilityMatrix]; matrix != k.Matrix {
+				t.Errorf("cooperative matrices: %v, the registry says %v", matrix, k.Matrix)
+			}
+			if k.Subgroups > 0 && (k.Subgroups >= len(k.Spec) || k.Spec[k.Subgroups].Name != "SUBGROUP") {
+				t.Errorf("constant %d is not the size of subgroups", k.Subgroups)
 			}
 			m.checkSpec(t, k)
 		})

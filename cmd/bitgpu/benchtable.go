@@ -1,96 +1,108 @@
 package main
 
-// This file owns how bitgpu bench prints what it measured.
+// This file owns how bitgpu bench prints what it measured. Errors of the writer are its Flush's.
 
 import (
 	"cmp"
 	"fmt"
+	"io"
 	"maps"
 	"slices"
-	"time"
+	"strings"
 
 	"github.com/bitgpu/bitgpu"
+	"github.com/bitgpu/bitgpu/gpu/peak"
 )
 
-// step is one step of a profile.
-type step struct {
-	Name   string  `json:"name"`
-	Kernel string  `json:"kernel"`
-	Ms     float64 `json:"ms"` // of the whole batch
-	GFLOPs float64 `json:"gflops"`
-	Share  float64 `json:"share"` // of the time of all steps, 0 to 1
+// benchHeader prints what is measured, and the head of the table.
+func benchHeader(out io.Writer, info bitgpu.Info, device int, peaks []peak.Peak, l load) {
+	on := info.Devices[device]
+	fmt.Fprintf(out, "%s, %v, %.1f M parameters, loaded in %.2f s\n", printable(info.Name), info.Precision, float64(info.Parameters)/1e6, l.time.Seconds())
+	fmt.Fprintf(out, "%s, %s\n", printable(on.Name), printable(driver(on)))
+	if len(peaks) > 0 {
+		var list []string
+		for _, p := range peaks {
+			list = append(list, fmt.Sprintf("%.1f G%s (%s)", p.Rate/1e9, p.Unit, p.Name))
+		}
+		fmt.Fprintf(out, "at most %s\n", strings.Join(list, ", "))
+	}
+	fmt.Fprintf(out, "%5s %6s %9s %9s %10s %10s %9s %6s %9s %9s %8s\n",
+		"size", "batch", "images/s", "ms/image", "batch ms", "p95 ms", "GFLOP/s", "peak", "device", "peak RSS", "CPU s/im")
 }
 
-// newSteps adds shares to the costs of the steps.
-func newSteps(costs []bitgpu.StepCost) []step {
-	var total time.Duration
-	for _, c := range costs {
-		total += c.Time
+// printRow prints a row, and its profile if there is one.
+func printRow(out io.Writer, r *row) {
+	fmt.Fprintf(out, "%5d %6d %9.2f %9.3f %10.2f %10.2f %9.1f %6s %9s %9s %8.4f\n", r.Size, r.Batch, r.ImagesPerSec, r.MsPerImage,
+		r.LatencyMs, r.LatencyP95Ms, r.GFLOPs, percent(r.PeakShare), short(r.DeviceBytes), short(r.PeakRSS), r.CPUPerImage)
+	switch {
+	case !r.profiled:
+	case len(r.Steps) == 0:
+		fmt.Fprintln(out, "no profile: the device cannot tell the time")
+	default:
+		printProfile(out, r)
 	}
-	var steps []step
-	for _, c := range costs {
-		steps = append(steps, newStep(c, total))
-	}
-	return steps
 }
 
-func newStep(c bitgpu.StepCost, total time.Duration) step {
-	s := step{Name: c.Name, Kernel: c.Kernel, Ms: c.Time.Seconds() * 1000}
-	if c.Time > 0 {
-		s.GFLOPs = float64(c.FLOPs) / c.Time.Seconds() / 1e9
+// printProfile prints the steps in their order, those of each kernel together, and of each kind.
+func printProfile(out io.Writer, r *row) {
+	line := func(name, kernel string, ms, share float64, flops, read, written int64, gflops, peakShare, gbs float64) {
+		fmt.Fprintf(out, "  %-34s %-16s %9.3f %6s %9.1f %7s %7s %8.1f %6s %7.1f\n", name, kernel, ms, percent(share),
+			float64(flops)/1e6, short(read), short(written), gflops, percent(peakShare), gbs)
 	}
-	if total > 0 {
-		s.Share = float64(c.Time) / float64(total)
+	fmt.Fprintf(out, "\n  %-34s %-16s %9s %6s %9s %7s %7s %8s %6s %7s\n", "step", "kernel", "ms", "time", "MFLOP", "read", "written", "GFLOP/s", "peak", "GB/s")
+	for _, s := range slices.Concat(r.Steps, r.byKernel()) {
+		line(s.Name, s.Kernel, s.Ms, s.Share, s.FLOPs, s.Read, s.Written, s.GFLOPs, s.PeakShare, s.GBs)
 	}
-	return s
+	fmt.Fprintf(out, "\n  %-34s %9s %6s %9s %8s %6s\n", "operations that the network needs", "ms", "time", "MFLOP", "GFLOP/s", "peak")
+	for _, k := range r.Kinds {
+		fmt.Fprintf(out, "  %-34s %9.3f %6s %9.1f %8.1f %6s\n", k.Kind, k.Ms, percent(k.Share), float64(k.FLOPs)/1e6, k.GFLOPs, percent(k.PeakShare))
+	}
+	fmt.Fprintln(out)
 }
 
 // byKernel adds the steps of each kernel up, the most expensive first.
-func byKernel(steps []step) []step {
+func (r *row) byKernel() []step {
 	sums := map[string]step{}
-	for _, s := range steps {
+	for _, s := range r.Steps {
 		sum := sums[s.Kernel]
-		gflop := sum.GFLOPs*sum.Ms + s.GFLOPs*s.Ms
-		sum = step{Name: "all", Kernel: s.Kernel, Ms: sum.Ms + s.Ms, Share: sum.Share + s.Share}
-		if sum.Ms > 0 {
-			sum.GFLOPs = gflop / sum.Ms
-		}
+		sum.Ms += s.Ms
+		sum.Share += s.Share
+		sum.FLOPs += s.FLOPs
+		sum.Read += s.Read
+		sum.Written += s.Written
 		sums[s.Kernel] = sum
+	}
+	for kernel, s := range sums {
+		s.Name, s.Kernel = "all", kernel
+		if s.Ms > 0 {
+			s.GFLOPs = float64(s.FLOPs) / s.Ms / 1e6
+			s.GBs = float64(s.Read+s.Written) / s.Ms / 1e6
+		}
+		s.PeakShare = r.ofPeak(s.GFLOPs)
+		sums[kernel] = s
 	}
 	return slices.SortedFunc(maps.Values(sums), func(a, b step) int {
 		return cmp.Or(cmp.Compare(b.Ms, a.Ms), cmp.Compare(a.Kernel, b.Kernel))
 	})
 }
 
-// benchHeader prints what is measured, and the head of the table. Flush has the error.
-func benchHeader(out *textFile, m *bitgpu.Model, loaded time.Duration) {
-	info := m.Info()
-	fmt.Fprintf(out, "%s, %v, %.1f M parameters, loaded in %.2f s\n", printable(info.Name), info.Precision, float64(info.Parameters)/1e6, loaded.Seconds())
-	fmt.Fprintf(out, "%s, %s\n", printable(info.Device.Name), printable(driver(info.Device)))
-	fmt.Fprintf(out, "%6s %6s %10s %10s %10s %12s %10s\n", "batch", "size", "ms/image", "images/s", "GFLOP/s", "CPU s/image", "peak RSS")
-	_ = out.Flush()
+// percent prints a share, nothing if it is unknown.
+func percent(share float64) string {
+	if share == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%.1f%%", 100*share)
 }
 
-// printRow prints a row, and its profile if there is one.
-func printRow(out *textFile, asJSON bool, r *row) error {
-	if asJSON {
-		return jsonLine(out, r)
+// short prints a number of bytes in three digits: 1023 is 1 KiB, written 0.999K.
+func short(n int64) string {
+	const units = " KMGT"
+	v, i := float64(n), 0
+	for ; v >= 999.5 && i < len(units)-1; i++ {
+		v /= 1024
 	}
-	fmt.Fprintf(out, "%6d %6d %10.3f %10.2f %10.1f %12.4f %10s\n", r.Batch, r.Size, r.MsPerImage, r.ImagesPerSec, r.GFLOPs, r.CPUPerImage, size(r.PeakRSS))
-	if r.stepsRequested {
-		printProfile(out, r.Steps)
+	if i == 0 {
+		return fmt.Sprint(n)
 	}
-	return out.Flush()
-}
-
-func printProfile(out *textFile, steps []step) {
-	if len(steps) == 0 {
-		fmt.Fprintln(out, "no profile: the device cannot tell the time")
-		return
-	}
-	fmt.Fprintf(out, "\n  %-40s %-14s %10s %10s %8s\n", "step", "kernel", "ms", "GFLOP/s", "share")
-	for _, s := range slices.Concat(steps, byKernel(steps)) {
-		fmt.Fprintf(out, "  %-40s %-14s %10.3f %10.1f %7.2f%%\n", s.Name, s.Kernel, s.Ms, s.GFLOPs, 100*s.Share)
-	}
-	fmt.Fprintln(out)
+	return fmt.Sprintf("%.3g%c", v, units[i])
 }

@@ -21,9 +21,14 @@ type modelFlags struct {
 
 func (f *modelFlags) add(flags *pflag.FlagSet) {
 	addModelFlag(flags, &f.model)
-	flags.StringVar(&f.weights, "weights", "", "generated weights, `random:golden`, for the name of a published model")
-	flags.StringVar(&f.device, "device", "auto", "the device to run on, `auto|cpu|N|NAME|UUID`: bitgpu devices lists them")
+	f.addDevice(flags)
 	flags.StringVar(&f.precision, "precision", "auto", "how activations and weights are stored, `auto|fp32|fp16`")
+}
+
+// addDevice adds the flags that stay the same where there are several models and precisions.
+func (f *modelFlags) addDevice(flags *pflag.FlagSet) {
+	flags.StringVar(&f.weights, "weights", "", "generated weights, `random:golden`, for the name of a published model")
+	flags.StringVar(&f.device, "device", "auto", "the device to run on, `auto|cpu|N|NAME|UUID`, as bitgpu devices lists them; all, or several as in 0,1, share the work")
 	flags.BoolVar(&f.validate, "validate", false, "run under the Vulkan validation layer")
 	_ = flags.MarkHidden("validate") // fails only for a flag that is not there
 }

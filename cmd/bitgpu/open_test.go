@@ -110,6 +110,20 @@ func TestUnknownDevice(t *testing.T) {
 	wants(t, out.stderr, "GeForce 256", "no such Vulkan device")
 }
 
+// TestDeviceLists runs on all devices, and refuses lists that make no sense.
+func TestDeviceLists(t *testing.T) {
+	alone := bitgpuRun(t, exitOK, demoArgs("run", "--format", "json", photos)...)
+	all := bitgpuRun(t, exitOK, demoArgs("run", "--format", "json", "--device", "all", photos)...)
+	if strings.Count(all.stdout, "\n") != strings.Count(alone.stdout, "\n") || !strings.Contains(all.stdout, `"cat"`) {
+		t.Errorf("on all devices:\n%s\non one:\n%s", all.stdout, alone.stdout)
+	}
+	for list, want := range map[string]string{"0,0": "twice", "0,": "missing", "0,GeForce 256": "GeForce 256"} {
+		for _, command := range []string{"run", "embed"} {
+			wants(t, bitgpuRun(t, exitOpen, demoArgs(command, "--device", list, cat)...).stderr, want)
+		}
+	}
+}
+
 // TestNoVulkan has no loader: one error, which says what was tried.
 func TestNoVulkan(t *testing.T) {
 	for _, command := range [][]string{{"devices"}, demoArgs("run", cat)} {

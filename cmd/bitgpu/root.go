@@ -31,7 +31,7 @@ func newRoot(a *app) *cobra.Command {
 		CompletionOptions:  cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
 	root.SetVersionTemplate("bitgpu {{.Version}}\n")
-	root.AddCommand(a.runCommand(), a.embedCommand(), a.featuresCommand(), a.preprocessCommand(), a.benchCommand(), a.devicesCommand())
+	root.AddCommand(a.runCommand(), a.embedCommand(), a.featuresCommand(), a.preprocessCommand(), a.benchCommand(), a.planCommand(), a.tuneCommand(), a.devicesCommand())
 	return root
 }
 

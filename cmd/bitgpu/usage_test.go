@@ -38,6 +38,14 @@ func TestUsageErrors(t *testing.T) {
 		{"bench --runs 0", "--runs", "bitgpu bench"},
 		{"bench --warmup -1", "--warmup", "bitgpu bench"},
 		{"bench --size -1", "--size", "bitgpu bench"},
+		{"bench --size 0,48", "--size", "bitgpu bench"},
+		{"bench --precision fp32,fp8", `"fp8" is none of auto, fp32 and fp16`, "bitgpu bench"},
+		{"bench --weights mine --model resnetv2_50x1_bit", "random:golden", "bitgpu bench"},
+		{"bench compare old.json", "accepts 2 arg(s), received 1", "bitgpu bench compare"},
+		{"plan", "accepts 1 arg(s), received 0", "bitgpu plan"},
+		{"plan demo --batch 0", "--batch", "bitgpu plan"},
+		{"plan demo --size 31", "--size: 31, want at least 32", "bitgpu plan"},
+		{"plan demo --precision fp8", `"fp8" is none of auto, fp32 and fp16`, "bitgpu plan"},
 		{"devices all", `unknown command "all"`, "bitgpu devices"},
 	} {
 		args := strings.Fields(strings.ReplaceAll(test.args, "DIR", dir))
@@ -75,7 +83,7 @@ func TestBadTargets(t *testing.T) {
 }
 
 func TestHelpAndVersion(t *testing.T) {
-	wants(t, bitgpuRun(t, exitOK, "--help").stdout, "run", "embed", "features", "preprocess", "bench", "devices", "Exit codes")
+	wants(t, bitgpuRun(t, exitOK, "--help").stdout, "run", "embed", "features", "preprocess", "bench", "plan", "devices", "Exit codes")
 	wants(t, bitgpuRun(t, exitOK, "run", "--help").stdout, "--logits", "--tensor", "--topk")
 	if v := bitgpuRun(t, exitOK, "--version").stdout; !strings.HasPrefix(v, "bitgpu ") || strings.Count(v, "\n") != 1 {
 		t.Errorf("version %q", v)

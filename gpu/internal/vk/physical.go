@@ -12,6 +12,7 @@ type Features struct {
 	SubgroupSizeControl bool // a pipeline may ask for a subgroup size, and for full subgroups
 	TimelineSemaphore   bool
 	Int64               bool // 64-bit integers in shaders
+	CooperativeMatrix   bool // and the Vulkan memory model, which its SPIR-V needs
 }
 
 func (f Features) bits() (bits C.uint32_t) {
@@ -24,6 +25,7 @@ func (f Features) bits() (bits C.uint32_t) {
 		{f.SubgroupSizeControl, C.BG_FEATURE_SUBGROUP_SIZE_CONTROL},
 		{f.TimelineSemaphore, C.BG_FEATURE_TIMELINE_SEMAPHORE},
 		{f.Int64, C.BG_FEATURE_INT64},
+		{f.CooperativeMatrix, C.BG_FEATURE_COOPERATIVE_MATRIX},
 	} {
 		if v.has {
 			bits |= v.bit
@@ -44,6 +46,8 @@ type Limits struct {
 	MaxPushConstants                uint32
 	MaxStorageBuffers               uint32 // bindings of one pipeline
 	MinStorageBufferOffsetAlignment int64
+	MaxTexels                       int64 // of a uniform texel buffer
+	MinTexelBufferOffsetAlignment   int64
 	MaxAllocations                  uint32
 	NonCoherentAtomSize             int64
 	TimestampPeriod                 float64 // ns
@@ -86,7 +90,8 @@ type Physical struct {
 	MemoryTypes                                    []MemoryType
 	Heaps                                          []Heap
 	Families                                       []QueueFamily
-	BudgetExtension                                bool // VK_EXT_memory_budget
+	BudgetExtension                                bool        // VK_EXT_memory_budget
+	Matrices                                       [][3]uint32 // M, N, K of fp16 products with fp32 sums, of a subgroup
 
 	in *Instance
 	c  C.bgPhysical
@@ -121,6 +126,7 @@ func (in *Instance) Describe(handle PhysicalDevice, apiVersion uint32) (*Physica
 		SubgroupSizeControl: c.features&C.BG_FEATURE_SUBGROUP_SIZE_CONTROL != 0,
 		TimelineSemaphore:   c.features&C.BG_FEATURE_TIMELINE_SEMAPHORE != 0,
 		Int64:               c.features&C.BG_FEATURE_INT64 != 0,
+		CooperativeMatrix:   c.features&C.BG_FEATURE_COOPERATIVE_MATRIX != 0,
 	}
 	p.Limits = limitsOf(c)
 	for _, t := range c.memory.memoryTypes[:c.memory.memoryTypeCount] {
@@ -132,6 +138,9 @@ func (in *Instance) Describe(handle PhysicalDevice, apiVersion uint32) (*Physica
 	for _, f := range c.families[:c.familyCount] {
 		p.Families = append(p.Families,
 			QueueFamily{uint32(f.queueFlags), uint32(f.queueCount), uint32(f.timestampValidBits)})
+	}
+	for _, m := range c.matrices[:c.matrixCount] {
+		p.Matrices = append(p.Matrices, to[[3]uint32](m))
 	}
 	return p, nil
 }
@@ -149,6 +158,8 @@ func limitsOf(c *C.bgPhysical) Limits {
 		MaxPushConstants:                uint32(l.maxPushConstantsSize),
 		MaxStorageBuffers:               min(uint32(l.maxPerStageDescriptorStorageBuffers), uint32(l.maxPerStageResources), C.BG_MAX_BINDINGS),
 		MinStorageBufferOffsetAlignment: clamp(uint64(l.minStorageBufferOffsetAlignment)),
+		MaxTexels:                       int64(l.maxTexelBufferElements),
+		MinTexelBufferOffsetAlignment:   clamp(uint64(l.minTexelBufferOffsetAlignment)),
 		MaxAllocations:                  uint32(l.maxMemoryAllocationCount),
 		NonCoherentAtomSize:             clamp(uint64(l.nonCoherentAtomSize)),
 		TimestampPeriod:                 float64(l.timestampPeriod),

@@ -11,13 +11,13 @@ const (
 	MaxSpec     = C.BG_MAX_SPEC
 )
 
-// NewLayout makes the layouts for kernels that bind n storage buffers in set 0 and take push bytes of push
-// constants.
-func (d *Device) NewLayout(n, push int) (set DescriptorSetLayout, layout PipelineLayout, err error) {
+// NewLayout makes the layouts for kernels that bind n buffers in set 0 and take push bytes of push constants. Binding
+// i is a uniform texel buffer if bit i of texels is set, else a storage buffer.
+func (d *Device) NewLayout(n int, texels uint32, push int) (set DescriptorSetLayout, layout PipelineLayout, err error) {
 	var s C.VkDescriptorSetLayout
 	var l C.VkPipelineLayout
 	err = d.do("vkCreatePipelineLayout", func() C.VkResult {
-		return C.bgCreateLayout(d.c, C.uint32_t(n), C.uint32_t(push), &s, &l)
+		return C.bgCreateLayout(d.c, C.uint32_t(n), C.uint32_t(texels), C.uint32_t(push), &s, &l)
 	})
 	return to[DescriptorSetLayout](s), to[PipelineLayout](l), err
 }
@@ -74,11 +74,11 @@ func (d *Device) NewPipeline(cache PipelineCache, layout PipelineLayout, code, s
 // DestroyPipeline destroys a pipeline that no queue uses any more.
 func (d *Device) DestroyPipeline(p Pipeline) { C.bgDestroyPipeline(d.c, to[C.VkPipeline](p)) }
 
-// NewDescriptorPool makes a pool for so many sets, with so many storage buffers in all of them together.
-func (d *Device) NewDescriptorPool(sets, buffers int) (DescriptorPool, error) {
+// NewDescriptorPool makes a pool for so many sets, with so many storage buffers and views in all of them together.
+func (d *Device) NewDescriptorPool(sets, buffers, views int) (DescriptorPool, error) {
 	var c C.VkDescriptorPool
 	err := d.do("vkCreateDescriptorPool", func() C.VkResult {
-		return C.bgCreateDescriptorPool(d.c, C.uint32_t(sets), C.uint32_t(buffers), &c)
+		return C.bgCreateDescriptorPool(d.c, C.uint32_t(sets), C.uint32_t(buffers), C.uint32_t(views), &c)
 	})
 	return to[DescriptorPool](c), err
 }
@@ -88,10 +88,23 @@ func (d *Device) DestroyDescriptorPool(p DescriptorPool) {
 	C.bgDestroyDescriptorPool(d.c, to[C.VkDescriptorPool](p))
 }
 
-// Binding is the part of a buffer that a descriptor shows.
+// NewView makes a view of whole texels of a buffer, R32G32B32A32_UINT, 16 bytes each.
+func (d *Device) NewView(b Binding) (BufferView, error) {
+	var c C.VkBufferView
+	err := d.do("vkCreateBufferView", func() C.VkResult {
+		return C.bgCreateView(d.c, to[C.VkBuffer](b.Buffer), C.uint64_t(b.Offset), C.uint64_t(b.Size), &c)
+	})
+	return to[BufferView](c), err
+}
+
+// DestroyView destroys a view that no queue uses any more.
+func (d *Device) DestroyView(v BufferView) { C.bgDestroyView(d.c, to[C.VkBufferView](v)) }
+
+// Binding is the part of a buffer that a descriptor shows, as a uniform texel buffer if there is a View of it.
 type Binding struct {
 	Buffer       Buffer
 	Offset, Size int64
+	View         BufferView
 }
 
 // NewDescriptorSet allocates a set whose binding i shows b[i].
@@ -108,9 +121,11 @@ func (d *Device) NewDescriptorSet(pool DescriptorPool, layout DescriptorSetLayou
 	}
 	var buffers [MaxBindings]C.VkBuffer
 	var offsets, sizes [MaxBindings]C.uint64_t
+	var views [MaxBindings]C.VkBufferView
 	for i, v := range b {
 		buffers[i], offsets[i], sizes[i] = to[C.VkBuffer](v.Buffer), C.uint64_t(v.Offset), C.uint64_t(v.Size)
+		views[i] = to[C.VkBufferView](v.View)
 	}
-	C.bgWriteSet(d.c, set, C.uint32_t(len(b)), &buffers[0], &offsets[0], &sizes[0])
+	C.bgWriteSet(d.c, set, C.uint32_t(len(b)), &buffers[0], &offsets[0], &sizes[0], &views[0])
 	return to[DescriptorSet](set), nil
 }

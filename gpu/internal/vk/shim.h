@@ -25,6 +25,8 @@ enum {
     BG_EXT_FLOAT16_INT8 = 8,
     BG_EXT_TIMELINE_SEMAPHORE = 16,
     BG_EXT_PORTABILITY_SUBSET = 32,
+    BG_EXT_VULKAN_MEMORY_MODEL = 64,
+    BG_EXT_COOPERATIVE_MATRIX = 128,
 };
 
 // Device features that are switched on where they are offered.
@@ -34,12 +36,14 @@ enum {
     BG_FEATURE_SUBGROUP_SIZE_CONTROL = 4,
     BG_FEATURE_TIMELINE_SEMAPHORE = 8,
     BG_FEATURE_INT64 = 16,
+    BG_FEATURE_COOPERATIVE_MATRIX = 32,  // with the memory model, which SPIR-V then needs
 };
 
 #define BG_MAX_FAMILIES 16
 #define BG_MAX_QUEUES 2     // families of a device, and queues of a family
 #define BG_MAX_BINDINGS 32  // storage buffers of one kernel
 #define BG_MAX_SPEC 64      // specialization constants of one kernel
+#define BG_MAX_MATRICES 16  // sizes of cooperative matrices
 
 // bgMessage is one message of the validation layer, in a list with the newest first.
 typedef struct bgMessage {
@@ -58,6 +62,7 @@ typedef struct bgInstance {
 #define X(name) PFN_vk##name name;
     BG_INSTANCE_CALLS(X)
     BG_DEBUG_CALLS(X)
+    BG_MATRIX_CALLS(X)
 #undef X
     VkDebugUtilsMessengerEXT messenger;
     bgMessages messages;
@@ -86,6 +91,8 @@ typedef struct bgPhysical {
     VkPhysicalDeviceMemoryProperties memory;
     uint32_t familyCount;
     VkQueueFamilyProperties families[BG_MAX_FAMILIES];
+    uint32_t matrixCount;
+    uint32_t matrices[BG_MAX_MATRICES][3];  // M, N, K of fp16 products with fp32 sums, of a subgroup
 } bgPhysical;
 
 // Instances and validation messages: shim_instance.c
@@ -130,8 +137,9 @@ void bgDestroyFence(const bgDevice *d, VkFence f);
 VkResult bgCreateTimeline(const bgDevice *d, VkSemaphore *out);
 void bgDestroySemaphore(const bgDevice *d, VkSemaphore s);
 
-// Pipelines and descriptor sets, all of storage buffers in compute shaders: shim_pipeline.c
-VkResult bgCreateLayout(const bgDevice *d, uint32_t bindings, uint32_t push, VkDescriptorSetLayout *set,
+// Pipelines and descriptor sets, all of buffers in compute shaders: shim_pipeline.c. Bit i of texels says that
+// binding i is a uniform texel buffer, not a storage buffer.
+VkResult bgCreateLayout(const bgDevice *d, uint32_t bindings, uint32_t texels, uint32_t push, VkDescriptorSetLayout *set,
                         VkPipelineLayout *out);
 void bgDestroyLayout(const bgDevice *d, VkDescriptorSetLayout set, VkPipelineLayout layout);
 VkResult bgCreateCache(const bgDevice *d, const void *data, size_t size, VkPipelineCache *out);
@@ -141,10 +149,13 @@ VkResult bgCreatePipeline(const bgDevice *d, VkPipelineCache cache, VkPipelineLa
                           size_t codeBytes, uint32_t specCount, const uint32_t *spec, uint32_t subgroup,
                           VkPipeline *out);
 void bgDestroyPipeline(const bgDevice *d, VkPipeline p);
-VkResult bgCreateDescriptorPool(const bgDevice *d, uint32_t sets, uint32_t buffers, VkDescriptorPool *out);
+VkResult bgCreateDescriptorPool(const bgDevice *d, uint32_t sets, uint32_t buffers, uint32_t views,
+                                VkDescriptorPool *out);
+VkResult bgCreateView(const bgDevice *d, VkBuffer b, uint64_t offset, uint64_t size, VkBufferView *out);
+void bgDestroyView(const bgDevice *d, VkBufferView v);
 VkResult bgAllocateSet(const bgDevice *d, VkDescriptorPool pool, VkDescriptorSetLayout layout, VkDescriptorSet *out);
 void bgWriteSet(const bgDevice *d, VkDescriptorSet set, uint32_t count, const VkBuffer *buffers,
-                const uint64_t *offsets, const uint64_t *sizes);
+                const uint64_t *offsets, const uint64_t *sizes, const VkBufferView *views);
 void bgDestroyDescriptorPool(const bgDevice *d, VkDescriptorPool p);
 
 // Command buffers: shim_command.c

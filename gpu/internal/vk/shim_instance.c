@@ -72,6 +72,7 @@ static void resolveInstance(bgInstance *in) {
 #define X(name) in->name = (PFN_vk##name)in->get(in->handle, "vk" #name);
     BG_INSTANCE_CALLS(X)
     BG_DEBUG_CALLS(X)
+    BG_MATRIX_CALLS(X)
 #undef X
 }
 

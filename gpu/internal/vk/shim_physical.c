@@ -19,6 +19,8 @@ static const struct {
     {"VK_KHR_shader_float16_int8", BG_EXT_FLOAT16_INT8},
     {"VK_KHR_timeline_semaphore", BG_EXT_TIMELINE_SEMAPHORE},
     {"VK_KHR_portability_subset", BG_EXT_PORTABILITY_SUBSET},
+    {"VK_KHR_vulkan_memory_model", BG_EXT_VULKAN_MEMORY_MODEL},
+    {"VK_KHR_cooperative_matrix", BG_EXT_COOPERATIVE_MATRIX},
 };
 enum { EXTENSIONS = sizeof extensionNames / sizeof *extensionNames };
 
@@ -90,6 +92,8 @@ typedef struct {
     VkPhysicalDeviceShaderFloat16Int8Features float16;
     VkPhysicalDeviceSubgroupSizeControlFeatures sizes;
     VkPhysicalDeviceTimelineSemaphoreFeatures timeline;
+    VkPhysicalDeviceVulkanMemoryModelFeatures memoryModel;
+    VkPhysicalDeviceCooperativeMatrixFeaturesKHR matrix;
 } featureChain;
 
 static void link(featureChain *f, const bgPhysical *p) {
@@ -98,6 +102,8 @@ static void link(featureChain *f, const bgPhysical *p) {
     f->float16.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_FLOAT16_INT8_FEATURES;
     f->sizes.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_FEATURES;
     f->timeline.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_TIMELINE_SEMAPHORE_FEATURES;
+    f->memoryModel.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_MEMORY_MODEL_FEATURES;
+    f->matrix.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_FEATURES_KHR;
     f->head.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2;
     f->head.pNext = &f->storage;
     if (offers(p, BG_EXT_FLOAT16_INT8, VK_API_VERSION_1_2)) {
@@ -112,6 +118,39 @@ static void link(featureChain *f, const bgPhysical *p) {
         f->timeline.pNext = f->head.pNext;
         f->head.pNext = &f->timeline;
     }
+    if (offers(p, BG_EXT_VULKAN_MEMORY_MODEL, VK_API_VERSION_1_2)) {
+        f->memoryModel.pNext = f->head.pNext;
+        f->head.pNext = &f->memoryModel;
+    }
+    if (offers(p, BG_EXT_COOPERATIVE_MATRIX, 0)) {
+        f->matrix.pNext = f->head.pNext;
+        f->head.pNext = &f->matrix;
+    }
+}
+
+// findMatrices lists the sizes that multiply fp16 matrices into fp32 sums in a subgroup.
+static VkResult findMatrices(const bgInstance *in, VkPhysicalDevice phys, bgPhysical *p) {
+    uint32_t n = 0;
+    if (in->GetPhysicalDeviceCooperativeMatrixPropertiesKHR == NULL) return VK_SUCCESS;
+    VkResult r = in->GetPhysicalDeviceCooperativeMatrixPropertiesKHR(phys, &n, NULL);
+    if (r != VK_SUCCESS || n == 0) return r;
+    VkCooperativeMatrixPropertiesKHR *all = calloc(n, sizeof *all);
+    if (all == NULL) return VK_ERROR_OUT_OF_HOST_MEMORY;
+    for (uint32_t i = 0; i < n; i++) all[i].sType = VK_STRUCTURE_TYPE_COOPERATIVE_MATRIX_PROPERTIES_KHR;
+    r = in->GetPhysicalDeviceCooperativeMatrixPropertiesKHR(phys, &n, all);
+    for (uint32_t i = 0; r >= 0 && i < n && p->matrixCount < BG_MAX_MATRICES; i++) {
+        const VkCooperativeMatrixPropertiesKHR *m = &all[i];
+        if (m->scope != VK_SCOPE_SUBGROUP_KHR || m->saturatingAccumulation || m->AType != VK_COMPONENT_TYPE_FLOAT16_KHR ||
+            m->BType != VK_COMPONENT_TYPE_FLOAT16_KHR || m->CType != VK_COMPONENT_TYPE_FLOAT32_KHR ||
+            m->ResultType != VK_COMPONENT_TYPE_FLOAT32_KHR)
+            continue;
+        uint32_t *size = p->matrices[p->matrixCount++];
+        size[0] = m->MSize;
+        size[1] = m->NSize;
+        size[2] = m->KSize;
+    }
+    free(all);
+    return r < 0 ? r : VK_SUCCESS;
 }
 
 VkResult bgDescribe(const bgInstance *in, VkPhysicalDevice phys, uint32_t apiVersion, bgPhysical *p) {
@@ -130,6 +169,11 @@ VkResult bgDescribe(const bgInstance *in, VkPhysicalDevice phys, uint32_t apiVer
     if (f.sizes.subgroupSizeControl && f.sizes.computeFullSubgroups) p->features |= BG_FEATURE_SUBGROUP_SIZE_CONTROL;
     if (f.timeline.timelineSemaphore) p->features |= BG_FEATURE_TIMELINE_SEMAPHORE;
     if (f.head.features.shaderInt64) p->features |= BG_FEATURE_INT64;
+    if (f.matrix.cooperativeMatrix && f.memoryModel.vulkanMemoryModel) {
+        p->features |= BG_FEATURE_COOPERATIVE_MATRIX;
+        r = findMatrices(in, phys, p);
+        if (r != VK_SUCCESS) return r;
+    }
 
     describeProperties(in, phys, p);
 
@@ -185,6 +229,7 @@ VkResult bgCreateDevice(const bgInstance *in, VkPhysicalDevice phys, const bgPhy
     f.storage.storageBuffer16BitAccess = (features & BG_FEATURE_STORAGE16) != 0;
     f.float16.shaderFloat16 = (features & BG_FEATURE_FLOAT16) != 0;
     f.sizes.subgroupSizeControl = f.sizes.computeFullSubgroups = (features & BG_FEATURE_SUBGROUP_SIZE_CONTROL) != 0;
+    f.matrix.cooperativeMatrix = f.memoryModel.vulkanMemoryModel = (features & BG_FEATURE_COOPERATIVE_MATRIX) != 0;
     f.timeline.timelineSemaphore = (features & BG_FEATURE_TIMELINE_SEMAPHORE) != 0;
     const char *names[EXTENSIONS];
     uint32_t count = 0;

@@ -1,15 +1,19 @@
-// shim_pipeline.c: pipelines, the pipeline cache and descriptor sets. Every kernel binds storage buffers
-// only, all in set 0; specialization constants are 32 bits wide and numbered from 0.
+// shim_pipeline.c: pipelines, the pipeline cache and descriptor sets. Every kernel binds storage buffers and
+// uniform texel buffers only, all in set 0; specialization constants are 32 bits wide and numbered from 0.
 
 #include "shim.h"
 
-VkResult bgCreateLayout(const bgDevice *d, uint32_t bindings, uint32_t push, VkDescriptorSetLayout *set,
+static VkDescriptorType descriptorType(int texels) {
+    return texels ? VK_DESCRIPTOR_TYPE_UNIFORM_TEXEL_BUFFER : VK_DESCRIPTOR_TYPE_STORAGE_BUFFER;
+}
+
+VkResult bgCreateLayout(const bgDevice *d, uint32_t bindings, uint32_t texels, uint32_t push, VkDescriptorSetLayout *set,
                         VkPipelineLayout *out) {
     VkDescriptorSetLayoutBinding b[BG_MAX_BINDINGS];
     if (bindings > BG_MAX_BINDINGS) return VK_ERROR_TOO_MANY_OBJECTS;
     for (uint32_t i = 0; i < bindings; i++)
         b[i] = (VkDescriptorSetLayoutBinding){.binding = i,
-                                              .descriptorType = VK_DESCRIPTOR_TYPE_STORAGE_BUFFER,
+                                              .descriptorType = descriptorType(texels >> i & 1),
                                               .descriptorCount = 1,
                                               .stageFlags = VK_SHADER_STAGE_COMPUTE_BIT};
     VkDescriptorSetLayoutCreateInfo setInfo = {.sType = VK_STRUCTURE_TYPE_DESCRIPTOR_SET_LAYOUT_CREATE_INFO,
@@ -80,14 +84,31 @@ VkResult bgCreatePipeline(const bgDevice *d, VkPipelineCache cache, VkPipelineLa
 
 void bgDestroyPipeline(const bgDevice *d, VkPipeline p) { d->DestroyPipeline(d->handle, p, NULL); }
 
-VkResult bgCreateDescriptorPool(const bgDevice *d, uint32_t sets, uint32_t buffers, VkDescriptorPool *out) {
-    VkDescriptorPoolSize size = {.type = VK_DESCRIPTOR_TYPE_STORAGE_BUFFER, .descriptorCount = buffers};
+VkResult bgCreateDescriptorPool(const bgDevice *d, uint32_t sets, uint32_t buffers, uint32_t views,
+                                VkDescriptorPool *out) {
+    VkDescriptorPoolSize sizes[2];
+    uint32_t kinds = 0;
+    if (buffers > 0)
+        sizes[kinds++] = (VkDescriptorPoolSize){.type = descriptorType(0), .descriptorCount = buffers};
+    if (views > 0)
+        sizes[kinds++] = (VkDescriptorPoolSize){.type = descriptorType(1), .descriptorCount = views};
     VkDescriptorPoolCreateInfo info = {.sType = VK_STRUCTURE_TYPE_DESCRIPTOR_POOL_CREATE_INFO,
                                        .maxSets = sets,
-                                       .poolSizeCount = buffers > 0,
-                                       .pPoolSizes = &size};
+                                       .poolSizeCount = kinds,
+                                       .pPoolSizes = sizes};
     return d->CreateDescriptorPool(d->handle, &info, NULL, out);
 }
+
+VkResult bgCreateView(const bgDevice *d, VkBuffer b, uint64_t offset, uint64_t size, VkBufferView *out) {
+    VkBufferViewCreateInfo info = {.sType = VK_STRUCTURE_TYPE_BUFFER_VIEW_CREATE_INFO,
+                                   .buffer = b,
+                                   .format = VK_FORMAT_R32G32B32A32_UINT,
+                                   .offset = offset,
+                                   .range = size};
+    return d->CreateBufferView(d->handle, &info, NULL, out);
+}
+
+void bgDestroyView(const bgDevice *d, VkBufferView v) { d->DestroyBufferView(d->handle, v, NULL); }
 
 VkResult bgAllocateSet(const bgDevice *d, VkDescriptorPool pool, VkDescriptorSetLayout layout, VkDescriptorSet *out) {
     VkDescriptorSetAllocateInfo info = {.sType = VK_STRUCTURE_TYPE_DESCRIPTOR_SET_ALLOCATE_INFO,
@@ -98,18 +119,21 @@ VkResult bgAllocateSet(const bgDevice *d, VkDescriptorPool pool, VkDescriptorSet
 }
 
 void bgWriteSet(const bgDevice *d, VkDescriptorSet set, uint32_t count, const VkBuffer *buffers,
-                const uint64_t *offsets, const uint64_t *sizes) {
+                const uint64_t *offsets, const uint64_t *sizes, const VkBufferView *views) {
     VkDescriptorBufferInfo b[BG_MAX_BINDINGS];
-    if (count == 0 || count > BG_MAX_BINDINGS) return;
-    for (uint32_t i = 0; i < count; i++)
+    VkWriteDescriptorSet writes[BG_MAX_BINDINGS];
+    if (count > BG_MAX_BINDINGS) return;
+    for (uint32_t i = 0; i < count; i++) {
         b[i] = (VkDescriptorBufferInfo){.buffer = buffers[i], .offset = offsets[i], .range = sizes[i]};
-    // Consecutive bindings of one type: one write starting at binding 0 reaches all of them.
-    VkWriteDescriptorSet write = {.sType = VK_STRUCTURE_TYPE_WRITE_DESCRIPTOR_SET,
-                                  .dstSet = set,
-                                  .descriptorCount = count,
-                                  .descriptorType = VK_DESCRIPTOR_TYPE_STORAGE_BUFFER,
-                                  .pBufferInfo = b};
-    d->UpdateDescriptorSets(d->handle, 1, &write, 0, NULL);
+        writes[i] = (VkWriteDescriptorSet){.sType = VK_STRUCTURE_TYPE_WRITE_DESCRIPTOR_SET,
+                                           .dstSet = set,
+                                           .dstBinding = i,
+                                           .descriptorCount = 1,
+                                           .descriptorType = descriptorType(views[i] != VK_NULL_HANDLE),
+                                           .pBufferInfo = &b[i],
+                                           .pTexelBufferView = &views[i]};
+    }
+    d->UpdateDescriptorSets(d->handle, count, writes, 0, NULL);
 }
 
 void bgDestroyDescriptorPool(const bgDevice *d, VkDescriptorPool p) { d->DestroyDescriptorPool(d->handle, p, NULL); }

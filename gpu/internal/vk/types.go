@@ -13,6 +13,7 @@ type (
 	DeviceHandle        = vulkan.Device
 	Queue               = vulkan.Queue
 	Buffer              = vulkan.Buffer
+	BufferView          = vulkan.BufferView
 	Memory              = vulkan.DeviceMemory
 	Fence               = vulkan.Fence
 	Semaphore           = vulkan.Semaphore
@@ -39,7 +40,8 @@ const (
 	QueueGraphics = uint32(vulkan.QueueGraphicsBit)
 	QueueTransfer = uint32(vulkan.QueueTransferBit)
 
-	BufferUsage = uint32(vulkan.BufferUsageStorageBufferBit | vulkan.BufferUsageTransferSrcBit | vulkan.BufferUsageTransferDstBit)
+	BufferUsage = uint32(vulkan.BufferUsageStorageBufferBit | vulkan.BufferUsageUniformTexelBufferBit |
+		vulkan.BufferUsageTransferSrcBit | vulkan.BufferUsageTransferDstBit)
 
 	StageCompute  = uint32(vulkan.PipelineStageComputeShaderBit)
 	StageTransfer = uint32(vulkan.PipelineStageTransferBit)

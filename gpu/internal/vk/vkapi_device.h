@@ -195,6 +195,16 @@ typedef struct VkPipelineLayoutCreateInfo {
     const VkPushConstantRange *pPushConstantRanges;
 } VkPipelineLayoutCreateInfo;
 
+typedef struct VkBufferViewCreateInfo {
+    VkStructureType sType;
+    const void *pNext;
+    VkBufferViewCreateFlags flags;
+    VkBuffer buffer;
+    VkFormat format;
+    VkDeviceSize offset;
+    VkDeviceSize range;
+} VkBufferViewCreateInfo;
+
 typedef struct VkDescriptorPoolSize {
     VkDescriptorType type;
     uint32_t descriptorCount;

@@ -1,5 +1,8 @@
 // Command build compiles every kernel's GLSL to SPIR-V and writes spv/NAME.spv and spv/MANIFEST.
 // Run it in the folder shaders (`make shaders`).
+//
+// Kernels with cooperative matrices need a newer compiler than Debian 12's. Without one their SPIR-V
+// stays as it is, which is said on stderr.
 package main
 
 import (
@@ -19,31 +22,52 @@ func main() {
 }
 
 func build(dir string) error {
-	version, err := glsl.Version()
+	spv := func(name string) string { return filepath.Join(dir, "spv", name) }
+	old, err := glsl.ReadManifest(spv("MANIFEST"))
 	if err != nil {
 		return err
 	}
-	old, err := filepath.Glob(filepath.Join(dir, "spv", "*.spv"))
-	if err != nil {
-		return err
-	}
-	for _, name := range old {
-		if err := os.Remove(name); err != nil {
-			return err
-		}
-	}
+	manifest, keep := glsl.Manifest{}, map[string]bool{}
 	for _, k := range shaders.All() {
-		code, err := glsl.Compile(dir, k)
+		keep[spv(k.Name+".spv")] = true
+		hash, err := glsl.SourceHash(dir, k)
 		if err != nil {
 			return err
 		}
-		if err := os.WriteFile(filepath.Join(dir, "spv", k.Name+".spv"), code, 0o644); err != nil {
+		c, err := glsl.CompilerFor(k)
+		if err != nil && k.Matrix {
+			state := "up to date"
+			if old[k.Name].Hash != hash {
+				state = "OUT OF DATE"
+			}
+			fmt.Fprintf(os.Stderr, "spv/%s.spv is left as it is, %s: %v\n", k.Name, state, err)
+			if e, ok := old[k.Name]; ok {
+				manifest[k.Name] = e
+			}
+			continue
+		}
+		if err != nil {
 			return err
 		}
+		code, err := c.Compile(dir, k)
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(spv(k.Name+".spv"), code, 0o644); err != nil {
+			return err
+		}
+		manifest[k.Name] = glsl.Entry{Hash: hash, Version: c.Version}
 	}
-	manifest, err := glsl.Manifest(dir, version)
+	files, err := filepath.Glob(spv("*.spv"))
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(dir, "spv", "MANIFEST"), []byte(manifest), 0o644)
+	for _, name := range files {
+		if !keep[name] {
+			if err := os.Remove(name); err != nil {
+				return err
+			}
+		}
+	}
+	return os.WriteFile(spv("MANIFEST"), []byte(manifest.String()), 0o644)
 }

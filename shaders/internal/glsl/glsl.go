@@ -11,13 +11,9 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"strings"
 
 	"github.com/bitgpu/bitgpu/shaders"
 )
-
-// Compiler is the name of the program that is run; Debian has it in glslang-tools.
-const Compiler = "glslangValidator"
 
 var include = regexp.MustCompile(`(?m)^#include "([^"]+)"`)
 
@@ -50,18 +46,8 @@ func hashFile(w io.Writer, dir, name string, seen map[string]bool) error {
 	return nil
 }
 
-// Version returns the compiler's own version line, or an error if it cannot be run.
-func Version() (string, error) {
-	out, err := exec.Command(Compiler, "--version").Output()
-	if err != nil {
-		return "", fmt.Errorf("glsl: %s: %w (Debian: apt-get install glslang-tools)", Compiler, err)
-	}
-	line, _, _ := strings.Cut(string(out), "\n")
-	return strings.TrimSpace(line), nil
-}
-
 // Compile returns the SPIR-V of a kernel whose sources are in dir.
-func Compile(dir string, k *shaders.Kernel) ([]byte, error) {
+func (c Compiler) Compile(dir string, k *shaders.Kernel) ([]byte, error) {
 	out, err := os.CreateTemp("", "*.spv")
 	if err != nil {
 		return nil, fmt.Errorf("glsl: kernel %q: %w", k.Name, err)
@@ -72,24 +58,9 @@ func Compile(dir string, k *shaders.Kernel) ([]byte, error) {
 	for _, d := range k.Defines {
 		args = append(args, "-D"+d)
 	}
-	cmd := exec.Command(Compiler, append(args, filepath.Join(dir, k.Source))...)
+	cmd := exec.Command(c.Path, append(args, filepath.Join(dir, k.Source))...)
 	if msg, err := cmd.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("glsl: kernel %q: %w\n%s", k.Name, err, msg)
 	}
 	return os.ReadFile(out.Name())
-}
-
-// Manifest is the text of spv/MANIFEST: the compiler's version, then a line for each kernel with
-// the hash of its sources.
-func Manifest(dir, version string) (string, error) {
-	var b strings.Builder
-	fmt.Fprintln(&b, version)
-	for _, k := range shaders.All() {
-		hash, err := SourceHash(dir, k)
-		if err != nil {
-			return "", err
-		}
-		fmt.Fprintln(&b, hash, k.Name)
-	}
-	return b.String(), nil
 }
