@@ -12,6 +12,7 @@ import (
 type PlanOptions struct {
 	Device    string    // as in gpu.Options
 	Precision Precision // storage on the device
+	CacheDir  string    // as in Options: where tunings are kept
 	Batch     int       // pictures; 0 for one
 	Size      int       // their height and width; 0 for the model's own
 }
@@ -62,7 +63,10 @@ func newPlan(name string, o PlanOptions) (*Plan, error) {
 	}
 	p := &Plan{Model: s.info.Name, Device: dev.Info()}
 	t := net.NewTarget(p.Device, o.Precision.storage())
-	if p.Plan, err = net.NewPlan(g, t, net.DefaultWinograd(g, t), batch, net.Pixels); err != nil {
+	if cache, err := cacheDir(o.CacheDir); err == nil {
+		t.Tuning = readTuning(cache, p.Device)
+	}
+	if p.Plan, err = net.NewPlan(g, t, net.ChooseWinograd(g, t), batch, net.Pixels); err != nil {
 		return nil, errors.Join(err, dev.Close())
 	}
 	return p, dev.Close()

@@ -2,10 +2,12 @@ package net
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/bitgpu/bitgpu/gpu"
 	"github.com/bitgpu/bitgpu/shaders"
+	kt "github.com/bitgpu/bitgpu/shaders/kerneltest"
 )
 
 // gpuTarget is a device as NVIDIA's are.
@@ -45,6 +47,29 @@ func testCoopmatTiles(t *testing.T, dev *gpu.Device) {
 	}
 	if run < 4 {
 		t.Errorf("%d tiles fit", run)
+	}
+}
+
+// testCoopmatSaturates: a normalized operand and a result that binary16 cannot hold become its largest values.
+func testCoopmatSaturates(t *testing.T, dev *gpu.Device) {
+	target := NewTarget(dev.Info(), shaders.F16)
+	if !coopmat.usable(target) {
+		t.Skipf("%s has no cooperative matrices", dev.Info().Name)
+	}
+	c := convCase{n: 1, in: 8, out: 8, h: 1, w: 1, kh: 1, kw: 1, sh: 1, sw: 1, norm: true}
+	o := c.operands(shaders.F16, random(1))
+	for i := range 8 {
+		o.x.Data[i], o.scale.Data[i], o.shift.Data[i] = 60000, 2, 0
+		for k := range 8 {
+			o.w[0].Data[i*8+k] = 0
+		}
+	}
+	o.w[0].Data[0*8+0] = 0.5
+	o.w[0].Data[1*8+1], o.w[0].Data[1*8+2] = 1, 1
+	o.w[0].Data[2*8+3], o.w[0].Data[2*8+4] = -1, -1
+	got := kt.Decode(shaders.F16, c.run(t, dev, shaders.For(shaders.F16).ConvCoopmat, coopmat.tilings(target, c.shape())[0], shaders.F16, o))
+	if want := []float64{kt.MaxHalf / 2, kt.MaxHalf, -kt.MaxHalf, 0, 0, 0, 0, 0}; !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
 	}
 }
 

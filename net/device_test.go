@@ -17,6 +17,7 @@ func TestDevice(t *testing.T) {
 	}{
 		{"ConvFamily", testConvFamily},
 		{"CoopmatTiles", testCoopmatTiles},
+		{"CoopmatSaturates", testCoopmatSaturates},
 		{"WinogradConv", testWinogradConv},
 		{"NetworkWinograd", testNetworkWinograd},
 		{"NetworkRun", testNetworkRun},

@@ -37,7 +37,7 @@ type Options struct {
 	// Height and Width are those of most pictures; the form of the weights is chosen for them. Zero
 	// stands for 224. Pictures of other sizes give the same results.
 	Height, Width int
-	// Winograd says which convolutions run so; nil for what DefaultWinograd chooses, an empty map for
+	// Winograd says which convolutions run so; nil for what ChooseWinograd chooses, an empty map for
 	// none.
 	Winograd Winograd
 	// Tuning is what Tune found for the device; nil for the defaults.

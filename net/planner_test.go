@@ -62,7 +62,7 @@ func TestPlanVariants(t *testing.T) {
 		for _, s := range storages {
 			for _, want := range []Outputs{{Logits: true}, everything(v.Config)} {
 				g := newGraph(t, v.Config, v.Size, v.Size, want)
-				p, err := NewPlan(g, someTarget(s), DefaultWinograd(g, someTarget(s)), 1, Pixels)
+				p, err := NewPlan(g, someTarget(s), defaultWinograd(g, someTarget(s)), 1, Pixels)
 				if err != nil {
 					t.Errorf("%s, %v: %v", v.Name, s, err)
 					continue
@@ -77,7 +77,7 @@ func TestPlanVariants(t *testing.T) {
 func TestPlanArena(t *testing.T) {
 	v, _ := FindVariant(DefaultModel)
 	g := newGraph(t, v.Config, 384, 384, Outputs{Logits: true})
-	p := newWinogradPlan(t, g, someTarget(shaders.F16), DefaultWinograd(g, someTarget(shaders.F16)), 1, Pixels)
+	p := newWinogradPlan(t, g, someTarget(shaders.F16), defaultWinograd(g, someTarget(shaders.F16)), 1, Pixels)
 	const largest = 512 * 96 * 96 * 2 // bytes: the first stage's, and the stem's, too
 	if p.ArenaSize > 3*largest {
 		t.Errorf("an arena of %d bytes, the largest activation is %d", p.ArenaSize, largest)

@@ -129,16 +129,21 @@ func TestNoMemoryAtAll(t *testing.T) {
 	finish(t, "begun before it", b, want)
 }
 
-// TestFewerInFlight: where there is no room for another batch of a kind, there are fewer of it.
+// TestFewerInFlight: where there is no room for another batch of a kind there are fewer of it, and other kinds
+// keep what they have.
 func TestFewerInFlight(t *testing.T) {
 	n := tightNetwork(t)
-	spec := tensors(16, 64, 64, Outputs{Logits: true})
+	spec, other := tensors(16, 64, 64, Outputs{Logits: true}), tensors(1, 32, 32, Outputs{Logits: true})
 	x, want := answer(t, n, spec)
-	n.retireAll()
-	leave(t, n, needs(t, n, spec, slots-1))
+	answer(t, n, other)
+	n.retire(spec)
+	leave(t, n, needs(t, n, spec, slots-1)-n.arena.buffer.Size())
 	batches := []*Batch{begin(t, n, spec, x), begin(t, n, spec, x)}
 	third := begun(n, spec)
 	waits(t, "third", third)
+	if n.programs[other] == nil {
+		t.Error("the idle batches of another kind were given up for a third one in flight")
+	}
 	finish(t, "first", batches[0], want)
 	b := <-third
 	if b == nil {

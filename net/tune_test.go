@@ -101,7 +101,7 @@ func TestTunedWinograd(t *testing.T) {
 			}
 		}
 		target.Tuning = &tuning
-		chosen := chooseWinograd(g, target)
+		chosen := ChooseWinograd(g, target)
 		for _, n := range g.Nodes {
 			if n.fitsWinograd() && chosen[n.Name] != tile {
 				t.Errorf("%s: tiles of %d, want %d", n.Name, chosen[n.Name], tile)

@@ -90,7 +90,7 @@ func (o Options) winograd(c Config, t Target) (Winograd, error) {
 		return nil, err
 	}
 	if o.Winograd == nil {
-		return chooseWinograd(g, t), nil
+		return ChooseWinograd(g, t), nil
 	}
 	known := map[string]bool{}
 	for _, n := range g.Nodes {
@@ -104,19 +104,18 @@ func (o Options) winograd(c Config, t Target) (Winograd, error) {
 	return o.Winograd, o.Winograd.check(g)
 }
 
-// What DefaultWinograd weighs, in multiply-adds of a convolution. Measured on lavapipe: a value that is
-// transformed costs 20 to 60 of them, the more the faster the convolution; a weight that is read for few
-// pixels costs about 4. And a layer's transformed weights should not take more than mostWeights: F(4x4)
-// needs four times the memory of the nine weights, and the last stages have most of the network's.
+// What defaultWinograd weighs, in multiply-adds of a convolution, as measured on lavapipe: a value to
+// transform, and a weight to read. And a layer's transformed weights should not take more than mostWeights:
+// F(4x4) needs four times the memory of the nine weights, and the last stages have most of the network's.
 const (
-	transformCost = 50
-	weightCost    = 4
+	transformCost = 45
+	weightCost    = 12
 	mostWeights   = 32 << 20 // bytes
 )
 
-// DefaultWinograd chooses for a graph the form that should take the least time for one image. Devices with
+// defaultWinograd chooses for a graph the form that should take the least time for one image. Devices with
 // matrix units convolve directly: there multiply-adds are cheap, and memory is what a layer waits for.
-func DefaultWinograd(g *Graph, t Target) Winograd {
+func defaultWinograd(g *Graph, t Target) Winograd {
 	w := Winograd{}
 	if t.Matrix.M != 0 && !t.CPU {
 		return w
@@ -160,9 +159,10 @@ func (c convShape) winogradTiles(s shaders.Storage) []int {
 	return slices.DeleteFunc(winogradTiles(s), func(m int) bool { return c.products(m, 1).weights()*s.Size() > mostWeights })
 }
 
-// chooseWinograd is what the target was tuned to, and the default for other layers.
-func chooseWinograd(g *Graph, t Target) Winograd {
-	w := DefaultWinograd(g, t)
+// ChooseWinograd is what the target was tuned to for the layers of a graph, and elsewhere the default: what should take
+// the least time for one image.
+func ChooseWinograd(g *Graph, t Target) Winograd {
+	w := defaultWinograd(g, t)
 	for i, n := range g.Nodes {
 		if !n.fitsWinograd() {
 			continue

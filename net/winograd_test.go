@@ -104,7 +104,7 @@ func TestDefaultWinograd(t *testing.T) {
 		"small":                 {cpu, 32, "2 0 0 0"}, // 8x8, 4x4, 2x2 and 1x1 pixels
 	} {
 		g := newGraph(t, v.Config, k.side, k.side, Outputs{Logits: true})
-		w := DefaultWinograd(g, k.target)
+		w := defaultWinograd(g, k.target)
 		var got []string
 		for s := range v.Config.Layers {
 			got = append(got, fmt.Sprint(w[fmt.Sprintf("stages.%d.blocks.1.conv2", s)]))
@@ -125,7 +125,7 @@ func TestDefaultWinogradSize(t *testing.T) {
 		}
 		if k.as != 0 {
 			g := newGraph(t, c, k.as, k.as, Outputs{Logits: true})
-			if want := DefaultWinograd(g, someTarget(shaders.F16)); !maps.Equal(w, want) {
+			if want := defaultWinograd(g, someTarget(shaders.F16)); !maps.Equal(w, want) {
 				t.Errorf("%+v: %v, want %v", k, w, want)
 			}
 		}

@@ -44,22 +44,27 @@ float total(float v) {
 // What turns the weights of one filter into standardized ones.
 float origin = 0.0, mean = 0.0, scale = 1.0; // the mean is origin + mean
 
-// Computes it for the filterSize weights from base on; of a filter that is not live nothing is read.
+// Computes it for the filterSize weights from base on; of a filter that is not live nothing is read. A lane
+// sums up in blocks, so that the rounding does not grow with the filter where there are few lanes.
 void measure(bool live, uint base, uint filterSize, float eps) {
   if (!STANDARDIZE) return;
-  uint lane = gl_LocalInvocationID.x;
+  const uint BLOCK = 32u * SIZE;
+  uint lane = gl_LocalInvocationID.x, end = live ? filterSize : 0u;
   float s = 0.0;
-  if (live)
-    for (uint i = lane; i < filterSize; i += SIZE) s += weight(base + i);
+  for (uint i = lane; i < end; i += SIZE) s += weight(base + i);
   origin = total(s) / float(filterSize);
   s = 0.0;
   float q = 0.0;
-  if (live)
-    for (uint i = lane; i < filterSize; i += SIZE) {
+  for (uint first = lane; first < end; first += BLOCK) {
+    float blockS = 0.0, blockQ = 0.0;
+    for (uint i = first; i < min(first + BLOCK, end); i += SIZE) {
       float d = weight(base + i) - origin;
-      s += d;
-      q = fma(d, d, q);
+      blockS += d;
+      blockQ = fma(d, d, blockQ);
     }
+    s += blockS;
+    q += blockQ;
+  }
   mean = total(s) / float(filterSize);
   scale = 1.0 / sqrt(max(total(q) / float(filterSize) - mean * mean, 0.0) + eps);
 }

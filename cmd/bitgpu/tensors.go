@@ -47,26 +47,17 @@ func rows(ctx context.Context, m *bitgpu.Model, in input, want bitgpu.Outputs) i
 			yield(answer{file: in.file, err: named(in.file, err)})
 			return
 		}
-		for at := 0; at < shape[0]; at += batch {
-			n := min(batch, shape[0]-at)
-			x := &bitgpu.Tensor{Shape: []int{n, shape[1], shape[2], shape[3]}, Data: make([]float32, n*npy.RowLen())}
-			var out *bitgpu.Output
-			var bad []bool
-			if err = npy.ReadFloat32(x.Data, at); err == nil {
-				bad = blankRows(x)
-				out, err = m.Forward(ctx, x, want)
+		starts := func(yield func(int) bool) {
+			for at := 0; at < shape[0] && yield(at); at += batch {
 			}
-			for row := range n {
-				a := answer{file: in.file, err: err}
+		}
+		// While the devices compute one batch the next is read.
+		for b := range ordered(ctx, starts, 2, func(at int) *tensorRows { return runRows(ctx, m, npy, want, at, min(batch, shape[0]-at)) }) {
+			for row := range b.bad {
+				a := b.answer(row)
+				a.file = in.file
 				if shape[0] > 1 {
-					a.file = fmt.Sprintf("%s#%d", in.file, at+row)
-				}
-				switch {
-				case err != nil:
-				case bad[row]:
-					a.err = errors.New("the input has NaN or infinity in it")
-				default:
-					a.output = out.Image(row)
+					a.file = fmt.Sprintf("%s#%d", in.file, b.at+row)
 				}
 				if !yield(a) {
 					return
@@ -74,6 +65,35 @@ func rows(ctx context.Context, m *bitgpu.Model, in input, want bitgpu.Outputs) i
 			}
 		}
 	}
+}
+
+// tensorRows are rows of an array that were run together.
+type tensorRows struct {
+	at  int    // the first
+	bad []bool // which have NaN or infinity in them
+	out *bitgpu.Output
+	err error
+}
+
+func runRows(ctx context.Context, m *bitgpu.Model, npy *loader.NPYReader, want bitgpu.Outputs, at, n int) *tensorRows {
+	shape := npy.Shape()
+	x := &bitgpu.Tensor{Shape: []int{n, shape[1], shape[2], shape[3]}, Data: make([]float32, n*npy.RowLen())}
+	r := &tensorRows{at: at, bad: make([]bool, n)}
+	if r.err = npy.ReadFloat32(x.Data, at); r.err == nil {
+		r.bad = blankRows(x)
+		r.out, r.err = m.Forward(ctx, x, want)
+	}
+	return r
+}
+
+func (r *tensorRows) answer(row int) answer {
+	switch {
+	case r.err != nil:
+		return answer{err: r.err}
+	case r.bad[row]:
+		return answer{err: errors.New("the input has NaN or infinity in it")}
+	}
+	return answer{output: r.out.Image(row)}
 }
 
 // tensorBatch checks that an array holds pictures and returns how many of them to run at once.
