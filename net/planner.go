@@ -253,11 +253,15 @@ func (p *planner) normReLU(i int, n Node) {
 	pixels, planes := n.Out.Pixels(), p.Batch*blocks(n.Out.C)
 	chunk := max(statsChunk, ceilDiv(pixels*(n.Out.C/groups), mostMerges))
 	chunks := ceilDiv(pixels, chunk)
+	lanes := uint32(32)
+	if p.Target.Lane {
+		lanes = 8 // a CPU gains nothing from more, and has more to merge
+	}
 	part := newValue(n.Name+".part", int64(chunks)*int64(planes)*64)
 	affine := newValue(n.Name, int64(planes)*64)
 	p.values[i] = affine
 	p.step(Step{
-		Name: n.Name + ".stats", Kernel: p.kernels.GNStats, Spec: []uint32{32}, Push: shaders.Push(pixels, chunk),
+		Name: n.Name + ".stats", Kernel: p.kernels.GNStats, Spec: []uint32{lanes}, Push: shaders.Push(pixels, chunk),
 		Groups: [3]uint32{uint32(planes), uint32(chunks), 1},
 	}, p.values[n.In[0]], part)
 	p.step(Step{

@@ -3,6 +3,7 @@ package shaders_test
 import (
 	"fmt"
 	"math"
+	"slices"
 	"testing"
 
 	"github.com/bitgpu/bitgpu/gpu"
@@ -13,13 +14,11 @@ import (
 
 const normEps = float32(1e-5)
 
-// statsGroup is the invocations of a workgroup of gn_stats.
-const statsGroup = 32
-
 type normCase struct {
 	n, c, h, w, groups int
 	chunk              int // pixels of a workgroup
 	mean, std          float64
+	lanes              int // invocations of a workgroup of gn_stats
 }
 
 // moments is torch's: mean and biased variance over a group's channels and all pixels.
@@ -43,9 +42,9 @@ func (k normCase) moments(x *kt.Tensor, n, group int) (mean, variance float64) {
 func (k normCase) reference(x, gamma, beta *kt.Tensor) *kt.Values {
 	ref := &kt.Values{}
 	size := k.c / k.groups
-	// A lane sums its pixels' deviations from the chunk's first, statsGroup lanes are merged, then
+	// A lane sums its pixels' deviations from the chunk's first, all lanes are merged, then
 	// all chunks of all channels of the group; a merge rounds five times.
-	roundings := k.chunk/statsGroup + 5*(statsGroup+size*((k.h*k.w+k.chunk-1)/k.chunk))
+	roundings := k.chunk/k.lanes + 5*(k.lanes+size*((k.h*k.w+k.chunk-1)/k.chunk))
 	for n := range k.n {
 		for c := range 8 * kt.Blocks(k.c) {
 			if c >= k.c {
@@ -78,7 +77,7 @@ func (k normCase) run(t *testing.T, dev *gpu.Device, s shaders.Storage, x, gamma
 	chunks := (pixels + k.chunk - 1) / k.chunk
 	part := kt.Poison(chunks * planes * 8 * 8)
 	kt.Run(t, dev, part, kt.Dispatch{
-		Kernel: shaders.For(s).GNStats, Spec: []uint32{statsGroup},
+		Kernel: shaders.For(s).GNStats, Spec: []uint32{uint32(k.lanes)},
 		Groups: [3]uint32{uint32(planes), uint32(chunks), 1}, Push: shaders.Push(pixels, k.chunk), In: [][]byte{x.Activation(s)},
 	})
 	norm := kt.Poison(planes * 8 * 8)
@@ -93,20 +92,21 @@ func (k normCase) run(t *testing.T, dev *gpu.Device, s shaders.Storage, x, gamma
 func TestGroupNorm(t *testing.T) {
 	dev, rng := gputest.Open(t), random(6)
 	for _, k := range []normCase{
-		{1, 32, 7, 9, 32, 4096, 0, 1},     // a channel a group
-		{2, 12, 5, 5, 6, 4096, 0.5, 2},    // two channels; a block that is half empty
-		{3, 9, 4, 7, 3, 4096, -1, 0.1},    // groups that straddle blocks
-		{2, 36, 3, 3, 3, 4096, 0, 1},      // twelve channels, fewer pixels than lanes
-		{1, 16, 19, 17, 4, 64, 0, 1},      // six chunks, the last of three pixels
-		{2, 10, 16, 16, 5, 64, 1000, 1},   // large mean, full chunks
-		{1, 12, 23, 23, 1, 4096, 1000, 1}, // large mean, one group
-		{1, 8, 1, 1, 2, 4096, 3, 1},       // one pixel
-		{2, 8, 6, 6, 8, 4096, 0.05, 1e-3}, // variance below eps
-		{1, 4, 1, 33, 4, 32, 0, 0},        // constant: scale = gamma / sqrt(eps)
-		{1, 16, 4, 5, 2, 7, -300, 2},      // chunks that do not fill a workgroup
+		{1, 32, 7, 9, 32, 4096, 0, 1, 0},     // a channel a group
+		{2, 12, 5, 5, 6, 4096, 0.5, 2, 0},    // two channels; a block that is half empty
+		{3, 9, 4, 7, 3, 4096, -1, 0.1, 0},    // groups that straddle blocks
+		{2, 36, 3, 3, 3, 4096, 0, 1, 0},      // twelve channels, fewer pixels than lanes
+		{1, 16, 19, 17, 4, 64, 0, 1, 0},      // six chunks, the last of three pixels
+		{2, 10, 16, 16, 5, 64, 1000, 1, 0},   // large mean, full chunks
+		{1, 12, 23, 23, 1, 4096, 1000, 1, 0}, // large mean, one group
+		{1, 8, 1, 1, 2, 4096, 3, 1, 0},       // one pixel
+		{2, 8, 6, 6, 8, 4096, 0.05, 1e-3, 0}, // variance below eps
+		{1, 4, 1, 33, 4, 32, 0, 0, 0},        // constant: scale = gamma / sqrt(eps)
+		{1, 16, 4, 5, 2, 7, -300, 2, 0},      // chunks that do not fill a workgroup
 	} {
-		for _, s := range storages {
-			t.Run(fmt.Sprintf("%v/%dx%dx%dx%d_%d_groups_chunk_%d_mean_%g", s, k.n, k.c, k.h, k.w, k.groups, k.chunk, k.mean), func(t *testing.T) {
+		for i, s := range slices.Concat(storages, storages) {
+			k.lanes = []int{8, 32}[i/len(storages)]
+			t.Run(fmt.Sprintf("%v/%d_lanes/%dx%dx%dx%d_%d_groups_chunk_%d_mean_%g", s, k.lanes, k.n, k.c, k.h, k.w, k.groups, k.chunk, k.mean), func(t *testing.T) {
 				x := kt.Random(rng, s, k.n, k.c, k.h, k.w, k.mean, k.std)
 				for c := range k.c { // every channel with a mean of its own
 					for n := range k.n {

@@ -43,7 +43,7 @@ func (a *app) tuneCommand() *cobra.Command {
 	flags.StringVar(&o.precision, "precision", "auto", "how activations and weights are stored, `auto|fp32|fp16`")
 	flags.IntVar(&o.batch, "batch", 1, "pictures in the batch")
 	flags.IntVar(&o.size, "size", 0, "height and width of the pictures in `pixels`, in place of the model's")
-	flags.DurationVar(&o.budget, "budget", time.Minute, "about how long it may take; 0 for no limit")
+	flags.DurationVar(&o.budget, "budget", 3*time.Minute, "about how long it may take; 0 for no limit")
 	flags.BoolVar(&o.json, "json", false, "one JSON object")
 	return cmd
 }

@@ -46,6 +46,8 @@ def prepare(network, mode, x, channels_last=False, compile_mode="default"):
         torch._dynamo.reset()
         return torch.compile(run, mode=compile_mode, dynamic=False)
     if mode in ("frozen", "optimized"):
+        # The fuser of PyTorch 2.6 never ends on CPU and channels_last. It would only join ReLUs and additions.
+        torch._C._jit_set_texpr_fuser_enabled(not channels_last)
         # The trace is checked by check.py; tracing twice would only cost time.
         run = torch.jit.freeze(torch.jit.trace(run, x, check_trace=False))
     if mode == "optimized":
