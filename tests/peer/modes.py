@@ -21,9 +21,11 @@ MODES = ("eager", "folded", "frozen", "optimized", "compiled")
 @functools.lru_cache
 def available(device):
     """The modes that work on a device of this machine."""
+    if not hasattr(torch, "compile"):
+        return MODES[:-1]
     try:
         torch.compile(lambda x: x.relu() + 1)(torch.ones(64, device=device))
-    except Exception as err:  # no such function, no compiler, a Python that is too new: all kinds
+    except Exception as err:  # no compiler, no headers, a Python that is too new: each has its own type
         reason = str(err).strip().splitlines() or [type(err).__name__]
         print(f"no mode compiled: {' '.join(reason[:2])}", file=sys.stderr)
         return MODES[:-1]
@@ -38,6 +40,8 @@ def prepare(network, mode, x, channels_last=False, compile_mode="default"):
     are rounded to the type of x, except in eager mode, which keeps them rounded."""
     if mode not in MODES:
         raise ValueError(f"mode {mode}: want one of {', '.join(MODES)}")
+    if mode == "compiled" and not hasattr(torch, "compile"):
+        raise ValueError(f"mode compiled: PyTorch {torch.__version__} has no torch.compile")
     layout = torch.channels_last if channels_last else torch.contiguous_format
     run = copy.deepcopy(network) if mode == "eager" else fold(network)
     run = run.eval().requires_grad_(False).to(device=x.device, dtype=x.dtype, memory_format=layout)
