@@ -15,14 +15,14 @@ import (
 func TestTune(t *testing.T) {
 	dir := t.TempDir()
 	o := Options{CacheDir: dir, Validation: true}
-	first, err := Tune(t.Context(), Demo, o, TuneOptions{Size: 32, Budget: 4 * time.Second})
+	first, err := Tune(t.Context(), Demo, o, TuneOptions{Size: 32, Budget: time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if filepath.Dir(first.File) != dir || len(first.Convs) == 0 {
 		t.Fatalf("%d convolutions in %s", len(first.Convs), first.File)
 	}
-	second, err := Tune(t.Context(), Demo, o, TuneOptions{Size: 32, Batch: 3, Budget: 4 * time.Second})
+	second, err := Tune(t.Context(), Demo, o, TuneOptions{Size: 32, Batch: 3, Budget: time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}

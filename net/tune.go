@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"math"
 	"slices"
@@ -18,7 +17,7 @@ import (
 type TuneOptions struct {
 	Storage               shaders.Storage
 	Images, Height, Width int
-	// Budget is about how long Tune may take; 0 for no limit. Layers come in the order of the time that they
+	// Budget is when Tune begins nothing new any more; 0 for no limit. Layers come in the order of the time that they
 	// can save, so that what is left out matters least.
 	Budget time.Duration
 	// Progress, if set, hears of every layer that is done, of all.
@@ -62,8 +61,11 @@ type tuner struct {
 	times  map[string]float64 // seconds of steps, by what decides them
 }
 
-// errBudget says that the time for tuning is over.
-var errBudget = errors.New("net: tuning budget")
+// errUntuned says that the time was over before a convolution was tuned.
+var errUntuned = errors.New("net: not tuned")
+
+// over reports whether the budget is spent. A kind of convolution that was begun is finished.
+func (t *tuner) over() bool { return !t.end.IsZero() && time.Now().After(t.end) }
 
 func (t *tuner) release() { t.memory.Release() }
 
@@ -122,10 +124,10 @@ func (t *tuner) convs(ctx context.Context, plans map[int]*Plan, progress func(in
 		return cmp.Or(cmp.Compare(b.flops, a.flops), cmp.Compare(a.step.Name, b.step.Name))
 	})
 	for i, k := range order {
-		best, err := t.conv(ctx, k.step)
-		if errors.Is(err, errBudget) {
+		if t.over() {
 			return nil
 		}
+		best, err := t.conv(ctx, k.step)
 		if err != nil {
 			return err
 		}
@@ -173,10 +175,13 @@ func (t *tuner) winograds(ctx context.Context, plans map[int]*Plan) error {
 		if !n.fitsWinograd() {
 			continue
 		}
+		if t.over() {
+			return nil
+		}
 		var best TunedWinograd
 		for _, m := range slices.Sorted(maps.Keys(plans)) {
 			seconds, direct, err := t.node(ctx, plans[m], n.Name)
-			if errors.Is(err, errBudget) {
+			if errors.Is(err, errUntuned) {
 				return nil
 			}
 			if err != nil {
@@ -203,7 +208,7 @@ func (t *tuner) node(ctx context.Context, p *Plan, name string) (seconds float64
 			c = s.conv
 			tuned := t.found.conv(c.layer(t.target.Storage), c.pixels())
 			if tuned == nil || tuned.Pixels != c.pixels() {
-				return 0, nil, errBudget
+				return 0, nil, errUntuned
 			}
 			seconds += tuned.Seconds
 		case s.Name == name+".input" || s.Name == name+".output":
@@ -215,115 +220,4 @@ func (t *tuner) node(ctx context.Context, p *Plan, name string) (seconds float64
 		}
 	}
 	return seconds, c, nil
-}
-
-// How often a step is run: the fastest of a few counts, for others only make it slower. Short ones are
-// repeated within a run, so that giving them to the device costs nothing beside.
-const (
-	tuneRuns = 3
-	tuneTime = 5 * time.Millisecond
-	tuneMost = 64
-	hopeless = 1.5 // times the best: not measured any further
-)
-
-// time returns the seconds that a step takes, or of one that is far from the best, of its first run.
-func (t *tuner) time(ctx context.Context, s Step, best float64) (float64, error) {
-	key := fmt.Sprint(s.Kernel.Name, s.Spec, s.Groups, s.Push)
-	if known, ok := t.times[key]; ok {
-		return known, nil
-	}
-	seconds, err := t.run(ctx, s, 1) // compiles, and touches the memory
-	if err != nil {
-		return 0, err
-	}
-	repeat := int(min(max(tuneTime.Seconds()/max(seconds, 1e-9), 1), tuneMost))
-	seconds = math.Inf(1)
-	for range tuneRuns {
-		one, err := t.run(ctx, s, repeat)
-		if err != nil {
-			return 0, err
-		}
-		seconds = min(seconds, one)
-		if seconds > hopeless*best {
-			break
-		}
-	}
-	t.times[key] = seconds
-	return seconds, nil
-}
-
-// run runs a step so many times and returns the seconds of one. All that it binds lies in the tuner's
-// memory.
-func (t *tuner) run(ctx context.Context, s Step, times int) (float64, error) {
-	if err := ctx.Err(); err != nil {
-		return 0, err
-	}
-	if !t.end.IsZero() && time.Now().After(t.end) {
-		return 0, errBudget
-	}
-	bindings, err := t.bind(ctx, s.Refs)
-	if err != nil {
-		return 0, err
-	}
-	pipeline, err := t.dev.NewPipeline(s.Kernel, s.Spec...)
-	if err != nil {
-		return 0, fmt.Errorf("net: tuning %s: %w", s.Name, err)
-	}
-	rec := t.dev.NewRecorder()
-	for range times {
-		rec.Dispatch(pipeline, s.Groups, s.Push, bindings...)
-	}
-	commands, err := rec.End()
-	if err != nil {
-		return 0, fmt.Errorf("net: tuning %s: %w", s.Name, err)
-	}
-	defer commands.Release()
-	start := time.Now()
-	if err := t.submit(ctx, commands); err != nil {
-		return 0, fmt.Errorf("net: tuning %s: %w", s.Name, err)
-	}
-	return time.Since(start).Seconds() / float64(times), nil
-}
-
-func (t *tuner) submit(ctx context.Context, c *gpu.Commands) error {
-	pending, err := t.dev.Submit(gpu.Job{Compute: c})
-	if err != nil {
-		return err
-	}
-	return pending.Wait(ctx)
-}
-
-// bind gives every different range a place in the memory, which grows as needed and is full of small
-// positive numbers in either storage type.
-func (t *tuner) bind(ctx context.Context, refs []Ref) ([]gpu.Range, error) {
-	const small = 0x2c002c00 // two binary16 of 2^-4, or a binary32 of 2e-12
-	at, size := map[Ref]int64{}, int64(0)
-	for _, r := range refs {
-		if _, ok := at[r]; !ok {
-			at[r] = size
-			size += (r.Size + t.target.Align - 1) / t.target.Align * t.target.Align
-		}
-	}
-	if t.memory == nil || t.memory.Size() < size {
-		t.memory.Release()
-		var err error
-		if t.memory, err = t.dev.NewBuffer(size, gpu.DeviceLocal); err != nil {
-			return nil, fmt.Errorf("net: tuning: %w", err)
-		}
-		rec := t.dev.NewRecorder()
-		rec.Fill(t.memory.All(), small)
-		fill, err := rec.End()
-		if err != nil {
-			return nil, fmt.Errorf("net: tuning: %w", err)
-		}
-		defer fill.Release()
-		if err := t.submit(ctx, fill); err != nil {
-			return nil, fmt.Errorf("net: tuning: %w", err)
-		}
-	}
-	ranges := make([]gpu.Range, len(refs))
-	for i, r := range refs {
-		ranges[i] = t.memory.Slice(at[r], r.Size)
-	}
-	return ranges, nil
 }

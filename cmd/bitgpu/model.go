@@ -10,6 +10,7 @@ import (
 
 	"github.com/bitgpu/bitgpu"
 	"github.com/bitgpu/bitgpu/gpu"
+	"github.com/bitgpu/bitgpu/net"
 	"github.com/spf13/pflag"
 )
 
@@ -61,6 +62,35 @@ func (b *batch) Set(s string) error {
 	}
 	*b = batch(n)
 	return nil
+}
+
+// workload is the flags of commands that look at the kernels for one kind of batch, without weights.
+type workload struct {
+	device, precision string
+	batch, size       int
+	json              bool
+}
+
+func (w *workload) add(flags *pflag.FlagSet) {
+	flags.StringVar(&w.device, "device", "auto", "the device, `auto|cpu|N|NAME|UUID`: bitgpu devices lists them")
+	flags.StringVar(&w.precision, "precision", "auto", "how activations and weights are stored, `auto|fp32|fp16`")
+	flags.IntVar(&w.batch, "batch", 1, "pictures in the batch")
+	flags.IntVar(&w.size, "size", 0, "height and width of the pictures in `pixels`, in place of the model's")
+	flags.BoolVar(&w.json, "json", false, "one JSON object")
+}
+
+// parse checks the flags and returns the precision.
+func (w *workload) parse() (bitgpu.Precision, error) {
+	precision, err := bitgpu.ParsePrecision(w.precision)
+	switch {
+	case err != nil:
+		return 0, usage("--precision: %q is none of auto, fp32 and fp16", w.precision)
+	case w.batch < 1:
+		return 0, usage("--batch: %d, want at least 1", w.batch)
+	case w.size != 0 && w.size < net.MinSize:
+		return 0, usage("--size: %d, want at least %d", w.size, net.MinSize)
+	}
+	return precision, nil
 }
 
 // with opens the model, has it used, and closes it. Of both ends' errors none is lost.

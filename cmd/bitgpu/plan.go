@@ -15,15 +15,8 @@ const planHelp = `Plan prints how a device runs a network, step by step: the ker
 does, what it reads and writes, and where in the arena its operands (<) and results (>) lie. Weights are not loaded
 and need not be there for a published model. bitgpu bench --profile has the time of every step.`
 
-// planOptions are the flags of bitgpu plan.
-type planOptions struct {
-	device, precision string
-	batch, size       int
-	json              bool
-}
-
 func (a *app) planCommand() *cobra.Command {
-	var o planOptions
+	var o workload
 	cmd := &cobra.Command{
 		Use:     "plan MODEL",
 		Short:   "Show how a device runs a network",
@@ -34,24 +27,14 @@ func (a *app) planCommand() *cobra.Command {
 			return a.plan(args[0], o)
 		}),
 	}
-	flags := cmd.Flags()
-	flags.StringVar(&o.device, "device", "auto", "the device to plan for, `auto|cpu|N|NAME|UUID`: bitgpu devices lists them")
-	flags.StringVar(&o.precision, "precision", "auto", "how activations and weights are stored, `auto|fp32|fp16`")
-	flags.IntVar(&o.batch, "batch", 1, "pictures in the batch")
-	flags.IntVar(&o.size, "size", 0, "height and width of the pictures in `pixels`, in place of the model's")
-	flags.BoolVar(&o.json, "json", false, "one JSON object")
+	o.add(cmd.Flags())
 	return cmd
 }
 
-func (a *app) plan(model string, o planOptions) error {
-	precision, err := bitgpu.ParsePrecision(o.precision)
-	switch {
-	case err != nil:
-		return usage("--precision: %q is none of auto, fp32 and fp16", o.precision)
-	case o.batch < 1:
-		return usage("--batch: %d, want at least 1", o.batch)
-	case o.size != 0 && o.size < net.MinSize:
-		return usage("--size: %d, want at least %d", o.size, net.MinSize)
+func (a *app) plan(model string, o workload) error {
+	precision, err := o.parse()
+	if err != nil {
+		return err
 	}
 	p, err := bitgpu.NewPlan(model, bitgpu.PlanOptions{Device: o.device, Precision: precision, Batch: o.batch, Size: o.size})
 	if err != nil {

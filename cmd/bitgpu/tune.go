@@ -20,10 +20,8 @@ Weights are not loaded and need not be there for a published model. Let the devi
 
 // tuneOptions are the flags of bitgpu tune.
 type tuneOptions struct {
-	device, precision string
-	batch, size       int
-	budget            time.Duration
-	json              bool
+	workload
+	budget time.Duration
 }
 
 func (a *app) tuneCommand() *cobra.Command {
@@ -38,26 +36,17 @@ func (a *app) tuneCommand() *cobra.Command {
 			return a.tune(cmd.Context(), args[0], o)
 		}),
 	}
-	flags := cmd.Flags()
-	flags.StringVar(&o.device, "device", "auto", "the device to tune, `auto|cpu|N|NAME|UUID`: bitgpu devices lists them")
-	flags.StringVar(&o.precision, "precision", "auto", "how activations and weights are stored, `auto|fp32|fp16`")
-	flags.IntVar(&o.batch, "batch", 1, "pictures in the batch")
-	flags.IntVar(&o.size, "size", 0, "height and width of the pictures in `pixels`, in place of the model's")
-	flags.DurationVar(&o.budget, "budget", 3*time.Minute, "about how long it may take; 0 for no limit")
-	flags.BoolVar(&o.json, "json", false, "one JSON object")
+	o.add(cmd.Flags())
+	cmd.Flags().DurationVar(&o.budget, "budget", 3*time.Minute, "about how long it may take; 0 for no limit")
 	return cmd
 }
 
 func (a *app) tune(ctx context.Context, model string, o tuneOptions) error {
-	precision, err := bitgpu.ParsePrecision(o.precision)
-	switch {
-	case err != nil:
-		return usage("--precision: %q is none of auto, fp32 and fp16", o.precision)
-	case o.batch < 1:
-		return usage("--batch: %d, want at least 1", o.batch)
-	case o.size != 0 && o.size < net.MinSize:
-		return usage("--size: %d, want at least %d", o.size, net.MinSize)
-	case o.budget < 0:
+	precision, err := o.parse()
+	if err != nil {
+		return err
+	}
+	if o.budget < 0 {
 		return usage("--budget: %v is negative", o.budget)
 	}
 	out := a.text()

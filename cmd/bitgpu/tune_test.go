@@ -11,7 +11,7 @@ import (
 
 func TestTune(t *testing.T) {
 	own := []string{"XDG_CACHE_HOME=" + t.TempDir(), "LocalAppData=" + t.TempDir()}
-	out := run{args: []string{"tune", "demo", "--size", "32", "--budget", "5s"}, env: own}.do(t)
+	out := run{args: []string{"tune", "demo", "--size", "32", "--budget", "1s"}, env: own}.do(t)
 	out.exited(t, exitOK, nil)
 	wants(t, out.stdout, "convolution ", "fastest", " of 256 px", "\nkept for ")
 	_, file, _ := strings.Cut(out.stdout[strings.LastIndex(out.stdout, "kept for "):], " in ")
