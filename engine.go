@@ -37,8 +37,7 @@ func openEngine(ctx context.Context, s *source, o Options, device string, progre
 	}
 	size := s.info.Preprocess.Size
 	first := net.BatchSpec{Images: max(o.Batch, 1), Height: size, Width: size, Input: net.Pixels}
-	first.Outputs.Logits = s.info.Config.Classes > 0
-	first.Outputs.Embedding = !first.Outputs.Logits
+	first.Outputs = answer(s.info.Config)
 	n, err := net.Load(ctx, dev, s.info.Config, s, net.Options{
 		Storage: o.Precision.storage(), Normalize: table(s.info.Preprocess), Progress: progress, Prepare: &first,
 		Height: size, Width: size, Tuning: readTuning(cache, dev.Info()),

@@ -63,8 +63,7 @@ func (m *Model) Measure(ctx context.Context, o MeasureOptions) (*Measurement, er
 		size = m.info.Preprocess.Size
 	}
 	spec := net.BatchSpec{Images: o.Batch, Height: size, Width: size, Input: net.Pixels, Profile: o.Profile}
-	spec.Outputs.Logits = m.info.Config.Classes > 0
-	spec.Outputs.Embedding = !spec.Outputs.Logits
+	spec.Outputs = answer(m.info.Config)
 	plan, err := e.measured(&spec)
 	if err != nil {
 		return nil, fmt.Errorf("bitgpu: %w", err)

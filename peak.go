@@ -14,6 +14,8 @@ func (m *Model) MeasurePeak(ctx context.Context, device int) ([]peak.Peak, error
 	if err != nil {
 		return nil, err
 	}
+	e.life.RLock()
+	defer e.life.RUnlock()
 	peaks, err := peak.Measure(ctx, e.dev)
 	if err != nil {
 		return nil, fmt.Errorf("bitgpu: %w", err)

@@ -53,7 +53,7 @@ func newPlan(name string, o PlanOptions) (*Plan, error) {
 	if batch > mostPlanned || size > mostPlanned {
 		return nil, fmt.Errorf("%w: a batch of %d at %dx%d", net.ErrTooLarge, batch, size, size)
 	}
-	g, err := net.NewGraph(config, size, size, net.Outputs{Logits: config.Classes > 0, Embedding: config.Classes == 0})
+	g, err := net.NewGraph(config, size, size, answer(config))
 	if err != nil {
 		return nil, err
 	}

@@ -21,6 +21,11 @@ type Tensor = net.Tensor
 // Outputs says which results are wanted.
 type Outputs = net.Outputs
 
+// answer is what a network is for: logits, or the embedding of one without classes.
+func answer(c net.Config) Outputs {
+	return Outputs{Logits: c.Classes > 0, Embedding: c.Classes == 0}
+}
+
 // Output is the results; what was not wanted is nil.
 type Output = net.Output
 

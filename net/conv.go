@@ -33,14 +33,11 @@ func (g *Graph) convShape(node, images int) convShape {
 	case NormReLU:
 		c.norm = true
 	}
-	var readers []Node
-	for _, r := range g.Nodes {
-		if slices.Contains(r.In, node) {
-			readers = append(readers, r)
-		}
-	}
 	// The convolution adds up if its result is wanted for nothing else.
-	c.residual = len(readers) == 1 && readers[0].Op == Add && readers[0].In[0] == node
+	if readers := g.readers(node); len(readers) == 1 {
+		r := g.Nodes[readers[0]]
+		c.residual = r.Op == Add && r.In[0] == node
+	}
 	return c
 }
 

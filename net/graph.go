@@ -1,6 +1,9 @@
 package net
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // Op is an operation of a Graph.
 type Op uint8
@@ -214,4 +217,14 @@ func (g *Graph) MACs(n Node) int64 {
 		return int64(n.Out.C) * int64(g.Nodes[n.In[0]].Out.C)
 	}
 	return 0
+}
+
+// readers lists the nodes that read a node.
+func (g *Graph) readers(node int) (list []int) {
+	for i, n := range g.Nodes {
+		if slices.Contains(n.In, node) {
+			list = append(list, i)
+		}
+	}
+	return list
 }

@@ -8,7 +8,6 @@ type planner struct {
 	kernels *shaders.Set
 	arena   arena
 	values  []*value // of every node that is stored; nil for those that are fused away
-	readers [][]int  // nodes that read a node
 	pooled  any      // the embedding: a *value, or a Ref if it is an output
 	placed  []placement
 }
@@ -30,17 +29,10 @@ type placement struct {
 }
 
 func newPlanner(p *Plan) *planner {
-	g := p.Graph
-	r := &planner{
+	return &planner{
 		Plan: p, kernels: shaders.For(p.Target.Storage), arena: arena{align: p.Target.Align},
-		values: make([]*value, len(g.Nodes)), readers: make([][]int, len(g.Nodes)),
+		values: make([]*value, len(p.Graph.Nodes)),
 	}
-	for i, n := range g.Nodes {
-		for _, in := range n.In {
-			r.readers[in] = append(r.readers[in], i)
-		}
-	}
-	return r
 }
 
 func (p *planner) run() {
@@ -176,7 +168,7 @@ func (p *planner) conv(i int, n Node) {
 	y := newValue(n.Name, p.activation(n.Out))
 	p.values[i] = y
 	if c.residual {
-		sum := p.readers[i][0]
+		sum := p.Graph.readers(i)[0]
 		other := p.Graph.Nodes[sum].In[1]
 		residual = p.values[other]
 		p.values[sum] = y

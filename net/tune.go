@@ -69,14 +69,15 @@ func (t *tuner) over() bool { return !t.end.IsZero() && time.Now().After(t.end) 
 
 func (t *tuner) release() { t.memory.Release() }
 
-// plans makes a plan with every way to run the 3x3 convolutions, by the side of their tiles; 0 is direct.
-// A way that a limit of the device forbids has no plan.
+// plans makes a plan with every way to run the 3x3 convolutions, by the side of their tiles; 0 is direct, and
+// so are in all plans those that may not run in tiles of that side. A way that a limit of the device forbids
+// has no plan.
 func (t *tuner) plans(images int) (map[int]*Plan, error) {
 	plans := map[int]*Plan{}
-	for _, m := range append([]int{0}, winogradTiles(t.target.Storage)...) {
+	for _, m := range append([]int{0}, winogradTiles()...) {
 		w := Winograd{}
-		for _, n := range t.graph.Nodes {
-			if n.fitsWinograd() {
+		for i, n := range t.graph.Nodes {
+			if n.fitsWinograd() && slices.Contains(t.graph.convShape(i, 1).winogradTiles(t.target.Storage), m) {
 				w[n.Name] = m
 			}
 		}

@@ -93,6 +93,40 @@ func TestTuneWinograd(t *testing.T) {
 	}
 }
 
+// TestTunePlans: a layer is tried in just those forms in which ChooseWinograd would then run it.
+func TestTunePlans(t *testing.T) {
+	v, _ := FindVariant(DefaultModel)
+	g, err := NewGraph(v.Config, 384, 384, Outputs{Unpooled: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	tu := &tuner{graph: g, target: someTarget(shaders.F16)}
+	plans, err := tu.plans(1)
+	if err != nil || len(plans) != 3 {
+		t.Fatalf("%d plans, %v", len(plans), err)
+	}
+	barred := 0
+	for i, n := range g.Nodes {
+		if !n.fitsWinograd() {
+			continue
+		}
+		c := g.convShape(i, 1)
+		for m, p := range plans {
+			target := tu.target
+			target.Tuning = &Tuning{Winograds: []TunedWinograd{{Layer: c.layer(shaders.F16), Pixels: c.pixels(), Tile: m}}}
+			if p.Winograd[n.Name] == m && ChooseWinograd(g, target)[n.Name] != m {
+				t.Errorf("%s is tried with tiles of %d, and would not run so", n.Name, m)
+			}
+			if p.Winograd[n.Name] != m {
+				barred++
+			}
+		}
+	}
+	if barred == 0 {
+		t.Error("no layer has weights that are too large for one of the forms")
+	}
+}
+
 // TestTuningIsUsed: plans take the kernel and tile of the entry with the nearest number of pixels, and the
 // defaults where there is none or it names something unknown.
 func TestTuningIsUsed(t *testing.T) {

@@ -150,13 +150,13 @@ func (c convShape) weights() int64 {
 	return int64(c.positions*c.kh*c.kw) * int64(8*c.in.C) * int64(8*c.out.C)
 }
 
-// winogradTiles lists the sides of tiles whose rounding errors a storage type's bars allow: all, with some
-// room (docs/accuracy.md).
-func winogradTiles(shaders.Storage) []int { return []int{2, 4} }
+// winogradTiles lists the sides of tiles that there are. The rounding errors of all of them are within the
+// bars, with some room (docs/accuracy.md).
+func winogradTiles() []int { return []int{2, 4} }
 
 // winogradTiles lists those of them whose weights take no more than mostWeights.
 func (c convShape) winogradTiles(s shaders.Storage) []int {
-	return slices.DeleteFunc(winogradTiles(s), func(m int) bool { return c.products(m, 1).weights()*s.Size() > mostWeights })
+	return slices.DeleteFunc(winogradTiles(), func(m int) bool { return c.products(m, 1).weights()*s.Size() > mostWeights })
 }
 
 // ChooseWinograd is what the target was tuned to for the layers of a graph, and elsewhere the default: what should take
