@@ -13,7 +13,8 @@
 // timm's evaluation transform gives, byte for byte where the file format
 // allows it.
 //
-// Arrays. NPYReader and NPYWriter read and write .npy files row by row.
+// Arrays. NPYReader and NPYWriter read and write .npy files row by row,
+// SafetensorsWriter writes safetensors files as a stream.
 //
 // Every file is taken as hostile: all numbers are checked before they are
 // used, memory stays bounded by what the file really holds, and what is wrong

@@ -11,9 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"math/rand/v2"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 )
@@ -21,8 +19,8 @@ import (
 // NPYWriter writes one array, [N, rowShape...], of a number of rows N that
 // only Close knows. It is for one goroutine at a time.
 type NPYWriter struct {
-	path    string // where Close puts the file
-	file    *os.File
+	path    string // for errors
+	file    *partialFile
 	buf     *bufio.Writer
 	dtype   DType
 	row     []int // rowShape
@@ -45,20 +43,12 @@ func CreateNPY(path string, dtype DType, rowShape ...int) (*NPYWriter, error) {
 	if !ok || len(rowShape) >= maxNPYDims {
 		return fail(fmt.Errorf("rows cannot have shape %v", rowShape))
 	}
-	if fi, err := os.Stat(path); err == nil && !fi.Mode().IsRegular() {
-		return fail(errors.New("is there and no regular file"))
-	}
-	target := path
-	if resolved, err := filepath.EvalSymlinks(path); err == nil {
-		target = resolved // replace what a link points to, not the link
-	}
-	temporary := fmt.Sprintf("%s.%016x.partial", target, rand.Uint64())
-	f, err := os.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	f, err := createPartial(path)
 	if err != nil {
-		return nil, fmt.Errorf("loader: %w", err)
+		return fail(err)
 	}
 	w := &NPYWriter{
-		path: target, file: f, buf: bufio.NewWriterSize(f, 1<<16),
+		path: path, file: f, buf: bufio.NewWriterSize(f.file, 1<<16),
 		dtype: dtype, row: append([]int{}, rowShape...), rowSize: int64(n) * int64(dtype.Size()),
 	}
 	w.buf.Write(w.header(0)) // an error stays in buf and comes with the first flush
@@ -128,7 +118,7 @@ func (w *NPYWriter) WriteFloat32(values []float32) error {
 // failed before, or the last row is not whole, it removes the temporary file
 // and returns the error. After Close or Discard it does nothing.
 func (w *NPYWriter) Close() error {
-	if w.file == nil {
+	if w.file.file == nil {
 		return nil
 	}
 	err := w.err
@@ -152,18 +142,14 @@ func (w *NPYWriter) finish() error {
 	}
 	err := w.buf.Flush()
 	if err == nil {
-		_, err = w.file.WriteAt(w.header(rows), 0)
+		_, err = w.file.file.WriteAt(w.header(rows), 0)
 	}
 	if err == nil {
-		err = w.file.Close()
-	}
-	if err == nil {
-		err = os.Rename(w.file.Name(), w.path)
+		err = w.file.commit()
 	}
 	if err != nil {
 		return fmt.Errorf("loader: %s: %w", w.path, err)
 	}
-	w.file = nil
 	w.err = fmt.Errorf("loader: %s: %w", w.path, os.ErrClosed)
 	return nil
 }
@@ -171,12 +157,10 @@ func (w *NPYWriter) finish() error {
 // Discard removes the temporary file. After Close or Discard it does nothing,
 // so it can be deferred right after CreateNPY.
 func (w *NPYWriter) Discard() error {
-	if w.file == nil {
+	if w.file.file == nil {
 		return nil
 	}
-	w.file.Close() // it may be closed already, and what is in it is not wanted
-	err := os.Remove(w.file.Name())
-	w.file = nil
+	err := w.file.discard()
 	if w.err == nil {
 		w.err = fmt.Errorf("loader: %s: %w", w.path, os.ErrClosed)
 	}
