@@ -77,6 +77,9 @@ func (p Precision) storage() shaders.Storage {
 	return shaders.F16
 }
 
+// Override stands in for parts of a model's preprocessing.
+type Override = loader.Override
+
 // Options of Open. The zero value works.
 type Options struct {
 	// Device is "", "auto", "cpu", an index, a UUID or part of a name, as gpu.Options has it; or several of
@@ -95,7 +98,14 @@ type Options struct {
 	Host         *gpu.Host // a Vulkan device of the program's own to run on; nil to open one
 	Validation   bool      // run under the Vulkan validation layer; its messages become errors
 
+	Preprocess Override // in place of the model's own preprocessing, part by part
+	AutoOrient bool     // turn files upright by their EXIF orientation, which timm ignores
+	// Flip averages logits and embeddings over a picture and its mirror image, which run in one batch. Feature
+	// maps and unpooled features cannot be had then.
+	Flip bool
+
 	MaxPixels int64 // largest picture to decode; 0 for loader.DefaultMaxPixels
+	MaxBytes  int64 // largest file of a picture; 0 for loader.DefaultMaxBytes
 	// Progress, if set, is called while weights are loaded: parameters done, and all of them, over all devices.
 	Progress func(done, total int64)
 }
@@ -161,6 +171,13 @@ func OpenCheckpoint(ctx context.Context, name string, c loader.Checkpoint, confi
 }
 
 func open(ctx context.Context, s *source, o Options) (*Model, error) {
+	var err error
+	if s.info.Preprocess, err = s.info.Preprocess.With(o.Preprocess); err != nil {
+		return nil, fmt.Errorf("bitgpu: %w", err)
+	}
+	if size := s.info.Preprocess.Size; size < net.MinSize {
+		return nil, fmt.Errorf("bitgpu: pictures of %d pixels, want at least %d", size, net.MinSize)
+	}
 	devices, err := selectDevices(o)
 	if err != nil {
 		return nil, fmt.Errorf("bitgpu: %w", err)

@@ -145,8 +145,11 @@ func (e *engine) runBatch(ctx context.Context, spec net.BatchSpec, pictures []pi
 	return b.Wait(ctx)
 }
 
-// picture is what a device gets of one picture. put writes it and returns the number of bytes.
-type picture interface{ put(input []byte) int }
+// picture is what a device gets of one picture.
+type picture interface {
+	put(input []byte) int       // writes it and returns the number of bytes
+	mirrored(width int) picture // left and right exchanged, in memory of its own
+}
 
 // pixels are uint8 [H][W][3], for net.Pixels.
 type pixels []uint8

@@ -97,7 +97,7 @@ func (m *Model) one(ctx context.Context, img image.Image, want Outputs) (*Output
 	idle := slices.Clone(m.engines)
 	slices.SortStableFunc(idle, func(a, b *engine) int { return cmp.Compare(a.busy.Load(), b.busy.Load()) })
 	for i, e := range idle {
-		out, err := e.run(ctx, spec, []picture{pixels(crop.Pix)})
+		out, err := m.run(ctx, e, spec, []picture{pixels(crop.Pix)})
 		if err == nil {
 			return out, nil
 		}
@@ -149,7 +149,7 @@ func (m *Model) BatchSize(height, width int, want Outputs) (int, error) {
 	var sum int
 	var failure error
 	for _, e := range m.engines {
-		n, err := e.fit(net.BatchSpec{Images: maxBatch, Height: height, Width: width, Input: net.Tensors, Outputs: want})
+		n, err := m.fit(e, net.BatchSpec{Images: maxBatch, Height: height, Width: width, Input: net.Tensors, Outputs: want})
 		if err != nil {
 			failure = err
 		}

@@ -18,7 +18,8 @@ import (
 // number is a picture whose result is itself.
 type number int
 
-func (number) put([]byte) int { return 0 }
+func (number) put([]byte) int         { return 0 }
+func (n number) mirrored(int) picture { return n }
 
 // fake is a device that takes so long for a flight and counts what it does.
 type fake struct {

@@ -96,7 +96,7 @@ func (m *Model) share(ctx context.Context, spec net.BatchSpec) *sharing {
 	var failure error
 	ahead, most, flying := 0, 0, 0 // pictures
 	for _, e := range m.engines {
-		size, err := e.fit(spec)
+		size, err := m.fit(e, spec)
 		if err != nil {
 			failure = err
 			continue
@@ -107,7 +107,7 @@ func (m *Model) share(ctx context.Context, spec net.BatchSpec) *sharing {
 		}
 		workers = append(workers, &worker{
 			size: size, depth: depth, failed: e.failed,
-			run: func(ctx context.Context, p []picture) (*Output, error) { return e.run(ctx, spec, p) },
+			run: func(ctx context.Context, p []picture) (*Output, error) { return m.run(ctx, e, spec, p) },
 		})
 		ahead, most, flying = ahead+size, max(most, size), flying+depth*size
 	}
@@ -174,12 +174,15 @@ func (m *Model) crop(in Input, processors chan struct{}) (*loader.Image, error) 
 	if err != nil {
 		return nil, err
 	}
+	if m.options.AutoOrient {
+		img = img.Oriented(file.Orientation())
+	}
 	return m.info.Preprocess.Apply(img)
 }
 
 // read brings a picture's file into memory; nil if it is decoded already.
 func (m *Model) read(in Input) (*loader.Encoded, error) {
-	limits := loader.DecodeLimits{MaxPixels: m.options.MaxPixels}
+	limits := loader.DecodeLimits{MaxPixels: m.options.MaxPixels, MaxBytes: m.options.MaxBytes}
 	switch {
 	case in.Image != nil:
 		return nil, nil

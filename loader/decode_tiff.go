@@ -46,7 +46,7 @@ func decodeTIFF(data []byte, limits DecodeLimits) (*Image, error) {
 			m.Pix[i] = 255 - v
 		}
 	}
-	return m.oriented(tags[tiffOrientation]), nil
+	return m.Oriented(int(tags[tiffOrientation])), nil
 }
 
 // tiffShorts returns the fields of the first directory that hold one SHORT.
@@ -78,39 +78,4 @@ func tiffShorts(data []byte) (map[uint16]uint16, error) {
 		entries = entries[entryLen:]
 	}
 	return tags, nil
-}
-
-// oriented turns a picture stored with a TIFF orientation (1 to 8; anything
-// else counts as 1) upright. The result may be m itself.
-func (m *Image) oriented(orientation uint16) *Image {
-	if orientation < 2 || orientation > 8 {
-		return m
-	}
-	var (
-		transposed = orientation >= 5 // stored rows are upright columns
-		flipX      = orientation == 2 || orientation == 3 || orientation == 6 || orientation == 7
-		flipY      = orientation == 3 || orientation == 4 || orientation == 7 || orientation == 8
-	)
-	dst := newImage(m.Width, m.Height)
-	if transposed {
-		dst = newImage(m.Height, m.Width)
-	}
-	i := 0
-	for y := range dst.Height {
-		for x := range dst.Width {
-			sx, sy := x, y
-			if flipX {
-				sx = dst.Width - 1 - x
-			}
-			if flipY {
-				sy = dst.Height - 1 - y
-			}
-			if transposed {
-				sx, sy = sy, sx
-			}
-			s := (sy*m.Width + sx) * 3
-			i += copy(dst.Pix[i:], m.Pix[s:s+3])
-		}
-	}
-	return dst
 }

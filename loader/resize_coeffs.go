@@ -9,6 +9,8 @@ package loader
 import (
 	"fmt"
 	"math"
+	"slices"
+	"strings"
 )
 
 // Interpolation is a resampling filter. The zero value is Bilinear.
@@ -23,23 +25,22 @@ const (
 
 // String is the name that timm's configurations use.
 func (i Interpolation) String() string {
-	switch i {
-	case Bilinear:
-		return "bilinear"
-	case Bicubic:
-		return "bicubic"
+	if names := Interpolations(); i >= 0 && int(i) < len(names) {
+		return names[i]
 	}
 	return fmt.Sprintf("Interpolation(%d)", int(i))
 }
 
+// Interpolations lists the names of all filters, by their values.
+func Interpolations() []string { return []string{Bilinear: "bilinear", Bicubic: "bicubic"} }
+
 // ParseInterpolation is the inverse of String.
 func ParseInterpolation(name string) (Interpolation, error) {
-	for _, i := range [...]Interpolation{Bilinear, Bicubic} {
-		if name == i.String() {
-			return i, nil
-		}
+	names := Interpolations()
+	if i := slices.Index(names, name); i >= 0 {
+		return Interpolation(i), nil
 	}
-	return 0, fmt.Errorf("loader: interpolation %q: want bilinear or bicubic", name)
+	return 0, fmt.Errorf("loader: interpolation %q, want one of %s", name, strings.Join(names, ", "))
 }
 
 // support is half the width of the filter in input pixels, for enlarging.

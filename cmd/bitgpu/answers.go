@@ -6,21 +6,23 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"iter"
 	"strings"
 
 	"github.com/bitgpu/bitgpu"
+	"github.com/bitgpu/bitgpu/net"
 	"github.com/spf13/pflag"
 )
 
 // inputFlags say how PATHs are read and run.
 type inputFlags struct {
-	batch  batch
-	tensor bool
+	pictures pictureFlags
+	batch    batch
+	tensor   bool
 }
 
 func (f *inputFlags) add(flags *pflag.FlagSet) {
+	f.pictures.add(flags)
 	flags.Var(&f.batch, "batch", "pictures that run at once")
 	flags.BoolVar(&f.tensor, "tensor", false, "PATHs are .npy files, float32 [N,3,H,W], already normalized; each row is a picture")
 }
@@ -43,18 +45,32 @@ type job struct {
 	answer func(*answer) error
 }
 
-// checkPaths makes sure that there is something to do.
-func checkPaths(paths []string) error {
-	if len(paths) == 0 {
-		return usage("no PATH given; - reads a list of files from standard input")
+// check checks the flags, and that there is something to do.
+func (f *inputFlags) check(flags *pflag.FlagSet, paths []string) error {
+	if err := f.pictures.check(flags, paths); err != nil {
+		return err
 	}
-	return nil
+	if f.pictures.size != 0 && f.pictures.size < net.MinSize {
+		return usage("--size: %d, want at least %d", f.pictures.size, net.MinSize)
+	}
+	if !f.tensor {
+		return nil
+	}
+	var pictures pflag.FlagSet
+	new(pictureFlags).add(&pictures)
+	var err error
+	pictures.VisitAll(func(p *pflag.Flag) {
+		if flags.Changed(p.Name) && err == nil {
+			err = usage("--%s is about pictures and does not go with --tensor", p.Name)
+		}
+	})
+	return err
 }
 
 // run hands every input's answer to the sink, in order. The sink may set an answer's error; an error
 // that it returns ends the run. The result is an errInputs if inputs failed.
 func (j *job) run(ctx context.Context, m *bitgpu.Model) error {
-	in := inputs{paths: j.paths, stdin: j.stdin, extensions: pictureFiles}
+	in := j.inputs(&j.flags.pictures, j.paths)
 	answers := pictures
 	if j.flags.tensor {
 		in.extensions = tensorFiles
@@ -125,11 +141,7 @@ func pictures(ctx context.Context, m *bitgpu.Model, in inputs, want bitgpu.Outpu
 	return func(yield func(answer) bool) {
 		stream := func(yield func(bitgpu.Input) bool) {
 			for i := range in.all() {
-				s := bitgpu.Input{Name: i.file, Path: i.file}
-				if i.err != nil {
-					s = bitgpu.Input{Name: i.file, Open: func() (io.ReadCloser, error) { return nil, i.err }}
-				}
-				if !yield(s) {
+				if !yield(i.source(ctx)) {
 					return
 				}
 			}

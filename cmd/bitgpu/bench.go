@@ -171,7 +171,7 @@ func (b *bench) model(ctx context.Context, name, precision string) error {
 	debug.FreeOSMemory() // what the model before has left does not count for this one
 	resetPeakRSS()
 	opened, start := false, time.Now()
-	err := b.with(ctx, &flags, 0, func(m *bitgpu.Model) error {
+	err := b.with(ctx, &flags, &inputFlags{}, func(m *bitgpu.Model) error {
 		opened = true
 		loaded := load{time.Since(start), peakRSS()}
 		for i := range m.Info().Devices {

@@ -38,14 +38,18 @@ func (a *app) embedCommand() *cobra.Command {
 	flags := cmd.Flags()
 	o.model.add(flags)
 	o.inputs.add(flags)
+	o.model.addTTA(flags)
 	flags.StringVar(&o.out, "out", "", "`FILE`.npy or FILE.jsonl; JSON lines on standard output if not given")
 	flags.BoolVar(&o.unpooled, "unpooled", false, "the features before pooling, [N,D,H,W], to FILE.npy")
 	return cmd
 }
 
 func (a *app) embed(cmd *cobra.Command, o embedOptions, paths []string) error {
-	if err := checkPaths(paths); err != nil {
+	if err := o.inputs.check(cmd.Flags(), paths); err != nil {
 		return err
+	}
+	if o.unpooled && bool(o.model.tta) {
+		return usage("--tta averages embeddings, not the features of --unpooled")
 	}
 	switch ext := strings.ToLower(filepath.Ext(o.out)); {
 	case ext == ".npy":
@@ -68,7 +72,7 @@ func (a *app) embedRows(cmd *cobra.Command, o embedOptions, paths []string) erro
 		return err
 	}
 	defer file.Discard()
-	return a.with(cmd.Context(), &o.model, o.inputs.batch, func(m *bitgpu.Model) error {
+	return a.with(cmd.Context(), &o.model, &o.inputs, func(m *bitgpu.Model) error {
 		j := &job{
 			app: a, paths: paths, flags: o.inputs, want: want, tell: true,
 			answer: func(x *answer) error {
@@ -89,7 +93,7 @@ func (a *app) embedLines(cmd *cobra.Command, o embedOptions, paths []string) err
 	}
 	defer out.Discard()
 	_, terminal := terminalWidth(a.stdout)
-	return a.with(cmd.Context(), &o.model, o.inputs.batch, func(m *bitgpu.Model) error {
+	return a.with(cmd.Context(), &o.model, &o.inputs, func(m *bitgpu.Model) error {
 		j := &job{
 			app: a, paths: paths, flags: o.inputs, want: bitgpu.Outputs{Embedding: true}, quiet: terminal && out.file == nil,
 			answer: func(x *answer) error {

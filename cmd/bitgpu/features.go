@@ -45,7 +45,7 @@ func (a *app) featuresCommand() *cobra.Command {
 }
 
 func (a *app) features(cmd *cobra.Command, o featuresOptions, paths []string) error {
-	if err := checkPaths(paths); err != nil {
+	if err := o.inputs.check(cmd.Flags(), paths); err != nil {
 		return err
 	}
 	if o.out == "" {
@@ -71,7 +71,7 @@ func (a *app) features(cmd *cobra.Command, o featuresOptions, paths []string) er
 		maps[i] = file
 		results = append(results, file)
 	}
-	return a.with(cmd.Context(), &o.model, o.inputs.batch, func(m *bitgpu.Model) error {
+	return a.with(cmd.Context(), &o.model, &o.inputs, func(m *bitgpu.Model) error {
 		want, err := m.Maps(o.indices...)
 		if err != nil {
 			return usage("--indices: %w", err)

@@ -5,6 +5,8 @@ package main
 
 import (
 	"bufio"
+	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,7 +17,10 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"unicode"
 
+	"github.com/bitgpu/bitgpu"
+	"github.com/bitgpu/bitgpu/loader"
 	"github.com/bmatcuk/doublestar/v4"
 )
 
@@ -28,20 +33,57 @@ var (
 
 // input is a file, or the reason why a PATH gives none.
 type input struct {
-	file string
+	file string // its name, for the answers
 	err  error
+	open func(context.Context) (io.ReadCloser, error) // of what is no file on a disk; nil for one
 }
 
-// inputs are the PATH arguments.
+// source is an input as a model's stream takes it.
+func (i input) source(ctx context.Context) bitgpu.Input {
+	switch {
+	case i.err != nil:
+		return bitgpu.Input{Name: i.file, Open: func() (io.ReadCloser, error) { return nil, i.err }}
+	case i.open != nil:
+		return bitgpu.Input{Name: i.file, Open: func() (io.ReadCloser, error) { return i.open(ctx) }}
+	}
+	return bitgpu.Input{Name: i.file, Path: i.file}
+}
+
+// read brings a picture's file into memory.
+func (i input) read(ctx context.Context, limits loader.DecodeLimits) (*loader.Encoded, error) {
+	switch {
+	case i.err != nil:
+		return nil, i.err
+	case i.open == nil:
+		return loader.ReadImageFile(i.file, limits)
+	}
+	r, err := i.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	return loader.ReadImage(r, i.file, limits)
+}
+
+// inputs are the arguments of --input, and the PATHs.
 type inputs struct {
+	named      []string
 	paths      []string
-	stdin      io.Reader // what "-" reads
-	extensions []string  // of the files that directories are searched for
+	stdin      io.Reader       // what "-" reads
+	extensions []string        // of the files that directories are searched for
+	web        *loader.Fetcher // of URLs
 }
 
 // all yields the files in the order of the arguments; those of a directory or a glob sorted. An argument that leads to no file yields one input with an error.
 func (in inputs) all() iter.Seq[input] {
 	return func(yield func(input) bool) {
+		for _, path := range in.named {
+			for i := range in.literal(path) {
+				if !yield(i) {
+					return
+				}
+			}
+		}
 		for _, path := range in.paths {
 			for i := range in.expand(path) {
 				if !yield(i) {
@@ -71,22 +113,71 @@ func (in inputs) expand(path string) iter.Seq[input] {
 	if path == "-" {
 		return in.list()
 	}
-	if _, err := os.Stat(path); err != nil && strings.ContainsAny(path, "*?[{") {
+	if _, err := os.Stat(path); err != nil && scheme(path) == "" && strings.ContainsAny(path, "*?[{") {
 		return in.glob(path)
 	}
 	return in.path(path)
 }
 
-// path yields a file, or the files of a directory.
+// standardInput is the name of a picture on standard input.
+const standardInput = "stdin"
+
+// literal yields what an argument of --input stands for.
+func (in inputs) literal(path string) iter.Seq[input] {
+	if path == "-" {
+		return one(input{file: standardInput, open: in.standard})
+	}
+	return in.path(path)
+}
+
+// path yields a file, the files of a directory, or what a URL leads to.
 func (in inputs) path(path string) iter.Seq[input] {
 	stat, err := os.Stat(path)
 	if err == nil && stat.IsDir() {
 		return in.directory(path)
 	}
 	if err != nil {
+		if scheme(path) != "" {
+			return one(input{file: path, open: func(ctx context.Context) (io.ReadCloser, error) { return in.web.Open(ctx, path) }})
+		}
 		err = fmt.Errorf("%s: %w", path, reason(err))
 	}
-	return one(input{path, err})
+	return one(input{file: path, err: err})
+}
+
+// scheme returns that of a URL, and nothing for other paths.
+func scheme(path string) string {
+	name, _, ok := strings.Cut(path, "://")
+	letters := strings.TrimFunc(name, func(r rune) bool {
+		return r < 0x80 && (unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("+-.", r))
+	})
+	if !ok || letters != "" {
+		return ""
+	}
+	return name
+}
+
+// standard reads the picture on standard input. Nothing interrupts such a read, so it goes on by itself when ctx ends.
+func (in inputs) standard(ctx context.Context) (io.ReadCloser, error) {
+	limit := cmp.Or(in.web.MaxBytes, loader.DefaultFetchBytes)
+	var data []byte
+	var err error
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if data, err = io.ReadAll(io.LimitReader(in.stdin, limit+1)); err == nil && int64(len(data)) > limit {
+			err = fmt.Errorf("%w: more than %d bytes", loader.ErrImageTooLarge, limit)
+		}
+	}()
+	select {
+	case <-done:
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", standardInput, err)
+	}
+	return io.NopCloser(bytes.NewReader(data)), nil
 }
 
 // reason is an error without the path that package os adds.
@@ -119,7 +210,7 @@ func (in inputs) directory(dir string) iter.Seq[input] {
 			switch {
 			case err != nil:
 				path = filepath.Clean(path)
-				return give(input{path, fmt.Errorf("%s: %w", path, reason(err))})
+				return give(input{file: path, err: fmt.Errorf("%s: %w", path, reason(err))})
 			case path != root && strings.HasPrefix(d.Name(), "."):
 				if d.IsDir() {
 					return fs.SkipDir
@@ -137,7 +228,7 @@ func (in inputs) directory(dir string) iter.Seq[input] {
 			return give(input{file: path})
 		})
 		if !found {
-			yield(input{dir, fmt.Errorf("%s: no %s file in this directory", dir, strings.Join(in.extensions, ", "))})
+			yield(input{file: dir, err: fmt.Errorf("%s: no %s file in this directory", dir, strings.Join(in.extensions, ", "))})
 		}
 	}
 }
@@ -158,9 +249,9 @@ func (in inputs) glob(pattern string) iter.Seq[input] {
 		switch {
 		case stopped:
 		case errors.Is(err, doublestar.ErrBadPattern):
-			yield(input{pattern, fmt.Errorf("%s: not a valid glob", pattern)})
+			yield(input{file: pattern, err: fmt.Errorf("%s: not a valid glob", pattern)})
 		case !found:
-			yield(input{pattern, fmt.Errorf("%s: no such file, and no file matches", pattern)})
+			yield(input{file: pattern, err: fmt.Errorf("%s: no such file, and no file matches", pattern)})
 		}
 	}
 }
@@ -168,7 +259,7 @@ func (in inputs) glob(pattern string) iter.Seq[input] {
 // longestPath is the largest line of a list.
 const longestPath = 1 << 16
 
-// list yields the files and directories that standard input names, one a line. Empty lines count for
+// list yields the files, directories and URLs that standard input names, one a line. Empty lines count for
 // nothing.
 func (in inputs) list() iter.Seq[input] {
 	return func(yield func(input) bool) {
@@ -186,7 +277,7 @@ func (in inputs) list() iter.Seq[input] {
 			}
 		}
 		if err := lines.Err(); err != nil {
-			yield(input{"-", fmt.Errorf("list on standard input: %w", err)})
+			yield(input{file: "-", err: fmt.Errorf("list on standard input: %w", err)})
 		}
 	}
 }

@@ -18,6 +18,7 @@ import (
 type modelFlags struct {
 	model, weights, device, precision string
 	validate                          bool
+	tta                               tta
 }
 
 func (f *modelFlags) add(flags *pflag.FlagSet) {
@@ -37,6 +38,31 @@ func (f *modelFlags) addDevice(flags *pflag.FlagSet) {
 func addModelFlag(flags *pflag.FlagSet, model *string) {
 	flags.StringVar(model, "model", bitgpu.DefaultModel,
 		"the network, `NAME|FILE|DIR`: demo, a timm name, a .safetensors file or a directory that holds one")
+}
+
+// tta is the value of --tta.
+type tta bool
+
+// addTTA adds the flag of commands whose results can be averaged over ways of looking at a picture.
+func (f *modelFlags) addTTA(flags *pflag.FlagSet) {
+	flags.Var(&f.tta, "tta", "average the results over the picture and, with flip, its mirror image")
+}
+
+func (t *tta) String() string {
+	if *t {
+		return "flip"
+	}
+	return "none"
+}
+
+func (t *tta) Type() string { return "none|flip" }
+
+func (t *tta) Set(s string) error {
+	if s != "none" && s != "flip" {
+		return errors.New("want none or flip")
+	}
+	*t = s == "flip"
+	return nil
 }
 
 // batch is the value of --batch.
@@ -93,8 +119,8 @@ func (w *workload) parse() (bitgpu.Precision, error) {
 	return precision, nil
 }
 
-// with opens the model, has it used, and closes it. Of both ends' errors none is lost.
-func (a *app) with(ctx context.Context, f *modelFlags, batch batch, use func(*bitgpu.Model) error) error {
+// with opens the model as inputs want it, has it used, and closes it. Of both ends' errors none is lost.
+func (a *app) with(ctx context.Context, f *modelFlags, in *inputFlags, use func(*bitgpu.Model) error) error {
 	precision, err := bitgpu.ParsePrecision(f.precision)
 	if err != nil {
 		return usage("--precision: %q is none of auto, fp32 and fp16", f.precision)
@@ -104,8 +130,9 @@ func (a *app) with(ctx context.Context, f *modelFlags, batch batch, use func(*bi
 	}
 	bar := newLoadingBar(a.stderr)
 	m, err := bitgpu.Open(ctx, f.model, bitgpu.Options{
-		Device: f.device, Precision: precision, Batch: int(batch), Weights: f.weights, Validation: f.validate,
-		Progress: bar.set,
+		Device: f.device, Precision: precision, Batch: int(in.batch), Weights: f.weights, Validation: f.validate,
+		Preprocess: in.pictures.override(), Flip: bool(f.tta), AutoOrient: in.pictures.autoOrient,
+		MaxPixels: in.pictures.maxPixels, MaxBytes: in.pictures.maxBytes, Progress: bar.set,
 	})
 	bar.end()
 	if errors.Is(err, bitgpu.ErrNoModel) && f.weights == "" {

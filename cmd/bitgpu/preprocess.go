@@ -17,12 +17,10 @@ Row i belongs to input i; that of an input that failed is NaN (zero with --uint8
 
 // preprocessOptions are the flags of bitgpu preprocess.
 type preprocessOptions struct {
-	model         string
-	out           string
-	uint8         bool
-	size          int
-	cropPct       float64
-	interpolation string
+	model    string
+	pictures pictureFlags
+	out      string
+	uint8    bool
 }
 
 func (a *app) preprocessCommand() *cobra.Command {
@@ -38,42 +36,19 @@ func (a *app) preprocessCommand() *cobra.Command {
 	}
 	flags := cmd.Flags()
 	addModelFlag(flags, &o.model)
+	o.pictures.add(flags)
 	flags.StringVar(&o.out, "out", "", "the array to write, `FILE.npy`")
 	flags.BoolVar(&o.uint8, "uint8", false, "the crop as bytes, [N,H,W,3], not normalized")
-	flags.IntVar(&o.size, "size", 0, "height and width in `pixels`, in place of the model's")
-	flags.Float64Var(&o.cropPct, "crop-pct", 0, "the `part` of the resized picture's shorter side that the crop keeps, in place of the model's")
-	flags.StringVar(&o.interpolation, "interpolation", "", "`bicubic|bilinear`, in place of the model's")
 	return cmd
 }
 
 // settings are the model's preprocessing with the flags in their places.
-func (o *preprocessOptions) settings(cmd *cobra.Command) (p loader.Preprocess, err error) {
-	set := cmd.Flags().Changed
-	if set("size") && o.size < 1 {
-		return p, usage("--size: %d, want at least 1", o.size)
-	}
-	if set("crop-pct") && !(o.cropPct > 0 && o.cropPct <= 1) {
-		return p, usage("--crop-pct: %v, want more than 0 and at most 1", o.cropPct)
-	}
-	var filter loader.Interpolation
-	if set("interpolation") {
-		if filter, err = loader.ParseInterpolation(o.interpolation); err != nil {
-			return p, usage("--interpolation: %q is neither bicubic nor bilinear", o.interpolation)
-		}
-	}
-	if p, err = bitgpu.FindPreprocess(o.model); err != nil {
+func (o *preprocessOptions) settings() (loader.Preprocess, error) {
+	p, err := bitgpu.FindPreprocess(o.model)
+	if err != nil {
 		return p, cannotOpen(err)
 	}
-	if set("size") {
-		p.Size = o.size
-	}
-	if set("crop-pct") {
-		p.CropPct = o.cropPct
-	}
-	if set("interpolation") {
-		p.Interpolation = filter
-	}
-	if err := p.Validate(); err != nil {
+	if p, err = p.With(o.pictures.override()); err != nil {
 		return p, usage("%w", err)
 	}
 	return p, nil
@@ -86,14 +61,12 @@ type crop struct {
 	err   error
 }
 
-func cropper(p loader.Preprocess) func(input) crop {
+// cropper returns what makes crops of inputs.
+func (f *pictureFlags) cropper(ctx context.Context, p loader.Preprocess) func(input) crop {
 	return func(i input) crop {
-		c := crop{file: i.file, err: i.err}
-		if c.err != nil {
-			return c
-		}
+		c := crop{file: i.file}
 		var picture *loader.Image
-		if picture, c.err = loader.DecodeFile(i.file, loader.DecodeLimits{}); c.err == nil {
+		if picture, c.err = f.decode(ctx, i); c.err == nil {
 			c.image, c.err = p.Apply(picture)
 		}
 		return c
@@ -101,13 +74,13 @@ func cropper(p loader.Preprocess) func(input) crop {
 }
 
 func (a *app) preprocess(cmd *cobra.Command, o preprocessOptions, paths []string) error {
-	if err := checkPaths(paths); err != nil {
+	if err := o.pictures.check(cmd.Flags(), paths); err != nil {
 		return err
 	}
 	if o.out == "" {
 		return usage("--out FILE.npy is missing")
 	}
-	p, err := o.settings(cmd)
+	p, err := o.settings()
 	if err != nil {
 		return err
 	}
@@ -120,18 +93,17 @@ func (a *app) preprocess(cmd *cobra.Command, o preprocessOptions, paths []string
 		return err
 	}
 	defer file.Discard()
-	return finish(a.crops(cmd.Context(), paths, p, file), file)
+	return finish(a.crops(cmd.Context(), a.inputs(&o.pictures, paths), o.pictures.cropper(cmd.Context(), p), p, file), file)
 }
 
 // crops writes the row of every input.
-func (a *app) crops(ctx context.Context, paths []string, p loader.Preprocess, file *rowFile) error {
-	in := inputs{paths: paths, stdin: a.stdin, extensions: pictureFiles}
+func (a *app) crops(ctx context.Context, in inputs, make func(input) crop, p loader.Preprocess, file *rowFile) error {
 	count := tally{app: a, tell: true}
 	if _, terminal := terminalWidth(a.stderr); terminal {
 		count.bar = newInputsBar(a.stderr, in.count(ctx))
 	}
 	defer count.bar.end()
-	for c := range ordered(ctx, in.all(), runtime.GOMAXPROCS(0), cropper(p)) {
+	for c := range ordered(ctx, in.all(), runtime.GOMAXPROCS(0), make) {
 		if err := writeCrop(file, p, c); err != nil {
 			return err
 		}

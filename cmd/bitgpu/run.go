@@ -41,6 +41,7 @@ func (a *app) runCommand() *cobra.Command {
 	flags := cmd.Flags()
 	o.model.add(flags)
 	o.inputs.add(flags)
+	o.model.addTTA(flags)
 	flags.IntVar(&o.topk, "topk", 5, "how many classes to name")
 	flags.StringVar(&o.format, "format", "table", "of the answers, `table|json|csv`")
 	flags.StringVar(&o.out, "out", "", "write to `FILE` instead of standard output")
@@ -49,7 +50,7 @@ func (a *app) runCommand() *cobra.Command {
 }
 
 func (a *app) classify(cmd *cobra.Command, o runOptions, paths []string) error {
-	if err := checkPaths(paths); err != nil {
+	if err := o.inputs.check(cmd.Flags(), paths); err != nil {
 		return err
 	}
 	if o.topk < 1 {
@@ -77,7 +78,7 @@ func (a *app) classify(cmd *cobra.Command, o runOptions, paths []string) error {
 		defer logits.Discard()
 		results = append(results, logits)
 	}
-	return a.with(cmd.Context(), &o.model, o.inputs.batch, func(m *bitgpu.Model) error {
+	return a.with(cmd.Context(), &o.model, &o.inputs, func(m *bitgpu.Model) error {
 		if m.Info().Config.Classes == 0 {
 			return cannotOpen(fmt.Errorf("model %s has no classes; bitgpu embed gives its embeddings", m.Info().Name))
 		}

@@ -31,6 +31,9 @@ func tensors(ctx context.Context, m *bitgpu.Model, in inputs, want bitgpu.Output
 // rows runs one .npy file.
 func rows(ctx context.Context, m *bitgpu.Model, in input, want bitgpu.Outputs) iter.Seq[answer] {
 	return func(yield func(answer) bool) {
+		if in.err == nil && in.open != nil {
+			in.err = errors.New("--tensor reads files, not URLs")
+		}
 		if in.err != nil {
 			yield(answer{file: in.file, err: in.err})
 			return
