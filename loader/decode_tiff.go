@@ -24,7 +24,7 @@ const (
 )
 
 func decodeTIFF(data []byte, limits DecodeLimits) (*Image, error) {
-	tags, err := tiffShorts(data)
+	tags, err := tiffNumbers(data)
 	if err != nil {
 		return nil, err
 	}
@@ -49,11 +49,13 @@ func decodeTIFF(data []byte, limits DecodeLimits) (*Image, error) {
 	return m.Oriented(int(tags[tiffOrientation])), nil
 }
 
-// tiffShorts returns the fields of the first directory that hold one SHORT.
-func tiffShorts(data []byte) (map[uint16]uint16, error) {
+// tiffNumbers returns the fields of the first directory that hold one SHORT or
+// one LONG. Where the directory is damaged, it returns what comes before too.
+func tiffNumbers(data []byte) (map[uint16]uint32, error) {
 	const (
 		entryLen  = 12
 		typeShort = 3
+		typeLong  = 4
 	)
 	if len(data) < 8 {
 		return nil, io.ErrUnexpectedEOF
@@ -67,13 +69,18 @@ func tiffShorts(data []byte) (map[uint16]uint16, error) {
 		return nil, io.ErrUnexpectedEOF
 	}
 	entries := data[offset+2:]
-	tags := make(map[uint16]uint16)
+	tags := make(map[uint16]uint32)
 	for range order.Uint16(data[offset:]) {
 		if len(entries) < entryLen {
-			return nil, io.ErrUnexpectedEOF
+			return tags, io.ErrUnexpectedEOF
 		}
-		if order.Uint16(entries[2:]) == typeShort && order.Uint32(entries[4:]) == 1 {
-			tags[order.Uint16(entries)] = order.Uint16(entries[8:])
+		if tag := order.Uint16(entries); order.Uint32(entries[4:]) == 1 {
+			switch order.Uint16(entries[2:]) {
+			case typeShort:
+				tags[tag] = uint32(order.Uint16(entries[8:]))
+			case typeLong:
+				tags[tag] = order.Uint32(entries[8:])
+			}
 		}
 		entries = entries[entryLen:]
 	}

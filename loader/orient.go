@@ -32,7 +32,7 @@ func (e *Encoded) Orientation() int {
 	if magic := string(exif[:4]); magic != "II*\x00" && magic != "MM\x00*" {
 		return 1
 	}
-	tags, _ := tiffShorts(exif) // what a damaged directory holds before the damage counts
+	tags, _ := tiffNumbers(exif) // what a damaged directory holds before the damage counts
 	if o := tags[tiffOrientation]; o >= 2 && o <= 8 {
 		return int(o)
 	}

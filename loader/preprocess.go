@@ -39,7 +39,7 @@ func (p Preprocess) Validate() error {
 	if s := float64(p.Size) / p.cropPct(); s > maxResize {
 		return fmt.Errorf("loader: preprocess: crop_pct %v resizes to %g pixels, limit %d", p.CropPct, s, maxResize)
 	}
-	if p.Interpolation != Bilinear && p.Interpolation != Bicubic {
+	if p.Interpolation < Bilinear || p.Interpolation > Nearest {
 		return fmt.Errorf("loader: preprocess: unknown interpolation %v", p.Interpolation)
 	}
 	return nil

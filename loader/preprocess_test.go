@@ -103,6 +103,35 @@ func TestPreprocessEqualsPillow(t *testing.T) {
 	}
 }
 
+// TestFiltersEqualPillow compares crops of every filter by their SHA-256.
+func TestFiltersEqualPillow(t *testing.T) {
+	var cases []struct {
+		Filter, File string
+		Crop         int
+		CropPct      float64 `json:"crop_pct"`
+		SHA256       string
+	}
+	readJSON(t, preproc+"/filters.json", &cases)
+	seen := map[string]bool{}
+	for _, c := range cases {
+		filter, err := loader.ParseInterpolation(c.Filter)
+		if err != nil {
+			t.Fatal(err)
+		}
+		crop, err := loader.Preprocess{Size: c.Crop, CropPct: c.CropPct, Interpolation: filter}.Apply(decodePicture(t, preproc+"/src/"+c.File))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if sum(crop.Pix) != c.SHA256 {
+			t.Errorf("%s at %d, %v by %s: not Pillow's bytes", c.File, c.Crop, c.CropPct, c.Filter)
+		}
+		seen[c.Filter] = true
+	}
+	if len(seen) != len(loader.Interpolations()) {
+		t.Errorf("filters %v, want all of %v", seen, loader.Interpolations())
+	}
+}
+
 func TestGeometryEqualsTorchvision(t *testing.T) {
 	var rows [][7]any
 	readJSON(t, preproc+"/geometry.json", &rows)
@@ -228,13 +257,13 @@ func TestPreprocessConcurrent(t *testing.T) {
 }
 
 func TestInterpolationNames(t *testing.T) {
-	for _, i := range []loader.Interpolation{loader.Bilinear, loader.Bicubic} {
+	for i := loader.Bilinear; i <= loader.Nearest; i++ {
 		if got, err := loader.ParseInterpolation(i.String()); err != nil || got != i {
 			t.Errorf("%v: %v, %v", i, got, err)
 		}
 	}
-	if _, err := loader.ParseInterpolation("nearest"); err == nil {
-		t.Error("nearest: no error")
+	if _, err := loader.ParseInterpolation("cubic"); err == nil {
+		t.Error("cubic: no error")
 	}
 }
 

@@ -104,7 +104,7 @@ const roundHalf = 1 << (coeffBits - 1)
 func toByte(sum int32) uint8 { return clampByte(sum >> coeffBits) }
 
 // resampleRow makes one row of RGB pixels, each from its window of src. No sum
-// overflows: the absolute coefficients of a window add up to less than 1.5.
+// overflows: the absolute coefficients of a window add up to less than 1.6.
 func resampleRow(dst, src []uint8, columns []window) {
 	for x := range columns {
 		w := &columns[x]

@@ -16,11 +16,16 @@ import (
 // Interpolation is a resampling filter. The zero value is Bilinear.
 type Interpolation int
 
-// The filters of the BiT models. Both widen with the reduction, so that
-// shrinking averages (Pillow's and torchvision's antialias).
+// The filters of the BiT models, and the others that Pillow has. All but Nearest
+// widen with the reduction, so that shrinking averages (Pillow's and
+// torchvision's antialias).
 const (
 	Bilinear Interpolation = iota
 	Bicubic                // a = -0.5
+	Lanczos                // 3 lobes
+	Box
+	Hamming
+	Nearest // the one sample in the middle
 )
 
 // String is the name that timm's configurations use.
@@ -32,7 +37,9 @@ func (i Interpolation) String() string {
 }
 
 // Interpolations lists the names of all filters, by their values.
-func Interpolations() []string { return []string{Bilinear: "bilinear", Bicubic: "bicubic"} }
+func Interpolations() []string {
+	return []string{Bilinear: "bilinear", Bicubic: "bicubic", Lanczos: "lanczos", Box: "box", Hamming: "hamming", Nearest: "nearest"}
+}
 
 // ParseInterpolation is the inverse of String.
 func ParseInterpolation(name string) (Interpolation, error) {
@@ -45,18 +52,53 @@ func ParseInterpolation(name string) (Interpolation, error) {
 
 // support is half the width of the filter in input pixels, for enlarging.
 func (i Interpolation) support() float64 {
-	if i == Bicubic {
+	switch i {
+	case Box:
+		return 0.5
+	case Bicubic:
 		return 2
+	case Lanczos:
+		return lobes
 	}
 	return 1
 }
 
+// lobes of Lanczos on each side.
+const lobes = 3
+
 // weight is the filter at distance x.
 func (i Interpolation) weight(x float64) float64 {
-	x = math.Abs(x)
-	if i == Bilinear {
-		return max(1-x, 0)
+	switch {
+	case i == Box && x > -0.5 && x <= 0.5:
+		return 1
+	case i == Box, i == Lanczos && !(x >= -lobes && x < lobes):
+		return 0
+	case i == Lanczos:
+		return float64(sinc(x) * sinc(x/lobes))
 	}
+	x = math.Abs(x)
+	switch {
+	case i == Bilinear:
+		return max(1-x, 0)
+	case i == Hamming && x >= 1:
+		return 0
+	case i == Hamming:
+		// Pillow writes the window's constants as floats.
+		return float64(sinc(x) * float64(float64(float32(0.54))+float64(float64(float32(0.46))*math.Cos(float64(x*math.Pi)))))
+	}
+	return cubic(x)
+}
+
+func sinc(x float64) float64 {
+	if x == 0 {
+		return 1
+	}
+	x = float64(x * math.Pi)
+	return math.Sin(x) / x
+}
+
+// cubic is Keys' kernel, x at least 0.
+func cubic(x float64) float64 {
 	const a = -0.5
 	switch {
 	case x < 1:
@@ -83,6 +125,9 @@ func (w window) end() int { return w.first + len(w.coeffs) }
 // windows gives the windows of output samples start to start+n of a resize
 // from in to out samples. Their starts and ends never decrease.
 func (i Interpolation) windows(in, out, start, n int) []window {
+	if i == Nearest {
+		return nearest(in, out, start, n)
+	}
 	scale := float64(in) / float64(out)
 	stretch := max(scale, 1)
 	support := float64(i.support() * stretch)
@@ -109,6 +154,23 @@ func (i Interpolation) windows(in, out, start, n int) []window {
 			coeffs = append(coeffs, fixedPoint(w))
 		}
 		ws[k] = window{first, coeffs[from:len(coeffs):len(coeffs)]}
+	}
+	return ws
+}
+
+// nearest is windows of one sample each. Positions are sums of steps, as in
+// Pillow's ImagingScaleAffine (Geometry.c), whose rounding errors they share.
+func nearest(in, out, start, n int) []window {
+	step := float64(in) / float64(out)
+	whole := []int32{1 << coeffBits}
+	ws := make([]window, n)
+	at := float64(step * 0.5)
+	for range start {
+		at = float64(at + step)
+	}
+	for k := range ws {
+		ws[k] = window{min(int(at), in-1), whole}
+		at = float64(at + step)
 	}
 	return ws
 }
