@@ -18,6 +18,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/bitgpu/bitgpu/gpu"
 	"github.com/bitgpu/bitgpu/loader"
@@ -94,9 +95,12 @@ type Options struct {
 	// CacheDir is where compiled pipelines are kept between runs: "" for the folder bitgpu in the
 	// user's cache directory, "none" for nowhere.
 	CacheDir     string
-	MemoryBudget int64     // bytes of each device's memory to use at most; 0 for all that is free
-	Host         *gpu.Host // a Vulkan device of the program's own to run on; nil to open one
-	Validation   bool      // run under the Vulkan validation layer; its messages become errors
+	MemoryBudget int64 // bytes of each device's memory to use at most; 0 for all that is free
+	// SliceBudget is the longest time that a device is busy without a break, as gpu.Options has it: 20 ms leave a program that
+	// shows something on the same device its frames. With it calls whose ctx ends leave the device at once. 0 for no breaks.
+	SliceBudget time.Duration
+	Host        *gpu.Host // a Vulkan device of the program's own to run on; nil to open one
+	Validation  bool      // run under the Vulkan validation layer; its messages become errors
 
 	Preprocess Override // in place of the model's own preprocessing, part by part
 	AutoOrient bool     // turn files upright by their EXIF orientation, which timm ignores

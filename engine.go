@@ -31,7 +31,7 @@ func openEngine(ctx context.Context, s *source, o Options, device string, progre
 	if err != nil {
 		return nil, err
 	}
-	dev, err := gpu.Open(gpu.Options{Device: device, Validation: o.Validation, CacheDir: cache, MemoryBudget: o.MemoryBudget, Host: o.Host})
+	dev, err := gpu.Open(gpu.Options{Device: device, Validation: o.Validation, CacheDir: cache, MemoryBudget: o.MemoryBudget, SliceBudget: o.SliceBudget, Host: o.Host})
 	if err != nil {
 		return nil, err
 	}

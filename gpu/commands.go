@@ -22,6 +22,10 @@ type Commands struct {
 	footprint footprint
 	encoded   [lanes]encoding // of the lanes that it can run on
 
+	// What the last run in slices took: each operation, in ns, and each step.
+	took      []float64
+	stepTimes []time.Duration
+
 	// Guarded by dev.mu.
 	inFlight bool
 	done     bool // ran at least once, and the last time to the end
@@ -36,6 +40,12 @@ type encoding struct {
 	views       []vk.BufferView
 	times       vk.QueryPool
 	segments    []vk.CommandBuffer // between cuts
+
+	// Of commands that run in slices; then the segments are the pieces.
+	pieces   []piece
+	sets     []vk.DescriptorSet // by operation
+	measured bool               // the pieces' times have been taken
+	stale    bool               // by the times other pieces are better
 }
 
 func newCommands(r *Recorder) *Commands {
@@ -93,16 +103,14 @@ func (c *Commands) encode(l int) error {
 			return err
 		}
 	}
-	if len(c.steps) > 0 {
-		if e.times, err = d.vk.NewTimestamps(len(c.steps) + 1); err != nil {
-			return err
-		}
-	}
 	w := writer{d: d, e: e, stages: vk.StageTransfer, accesses: vk.AccessTransfer, writes: vk.AccessTransferWrite}
 	if l == computeLane {
 		w.stages |= vk.StageCompute
 		w.accesses |= vk.AccessShader
 		w.writes |= vk.AccessShaderWrite
+		if d.slice > 0 {
+			return w.writePieces(c)
+		}
 	}
 	return w.write(c)
 }
@@ -116,7 +124,12 @@ type writer struct {
 	step                     int
 }
 
-func (w *writer) write(c *Commands) error {
+func (w *writer) write(c *Commands) (err error) {
+	if len(c.steps) > 0 {
+		if w.e.times, err = w.d.vk.NewTimestamps(len(c.steps) + 1); err != nil {
+			return err
+		}
+	}
 	if err := w.begin(); err != nil {
 		return err
 	}
@@ -124,15 +137,20 @@ func (w *writer) write(c *Commands) error {
 		w.d.vk.CmdResetTimestamps(w.buffer, w.e.times, len(c.steps)+1)
 	}
 	for i := range c.ops {
-		if err := w.operation(c, &c.ops[i]); err != nil {
+		if err := w.operation(c, i, nil); err != nil {
 			return err
 		}
 	}
 	w.timestamp(c)
+	w.toHost(c)
+	return w.end()
+}
+
+// toHost makes what was written visible to the host.
+func (w *writer) toHost(c *Commands) {
 	if c.toHost {
 		w.d.vk.CmdBarrier(w.buffer, w.stages, w.writes, vk.StageHost, vk.AccessHostRead)
 	}
-	return w.end()
 }
 
 // begin starts a segment, with everything on this queue before it done and visible.
@@ -157,23 +175,23 @@ func (w *writer) timestamp(c *Commands) {
 	}
 }
 
-func (w *writer) operation(c *Commands, o *operation) error {
+// operation records one of the operations, or a part of it.
+func (w *writer) operation(c *Commands, i int, p *part) error {
+	o := &c.ops[i]
 	if o.barrier {
 		w.d.vk.CmdBarrier(w.buffer, w.stages, w.writes, w.stages, w.accesses)
 	}
 	switch o.kind {
 	case opDispatch:
-		var set vk.DescriptorSet
-		if len(o.ranges) > 0 {
-			bindings, err := w.bindings(o)
-			if err != nil {
-				return err
-			}
-			if set, err = w.d.vk.NewDescriptorSet(w.e.descriptors, o.pipeline.layout.set, bindings); err != nil {
-				return err
-			}
+		set, err := w.set(i, o)
+		if err != nil {
+			return err
 		}
-		w.d.vk.CmdDispatch(w.buffer, o.pipeline.handle, o.pipeline.layout.pipeline, set, o.push, o.groups)
+		base, groups := [3]uint32{}, o.groups
+		if p != nil {
+			base, groups = p.workgroups(o)
+		}
+		w.d.vk.CmdDispatch(w.buffer, o.pipeline.handle, o.pipeline.layout.pipeline, set, o.push, base, groups)
 	case opCopy:
 		w.d.vk.CmdCopy(w.buffer, o.ranges[0].binding(), o.ranges[1].binding())
 	case opFill:
@@ -187,6 +205,25 @@ func (w *writer) operation(c *Commands, o *operation) error {
 		return w.begin()
 	}
 	return nil
+}
+
+// set is the descriptor set of a dispatch, the same one for all of its parts.
+func (w *writer) set(i int, o *operation) (set vk.DescriptorSet, err error) {
+	if len(o.ranges) == 0 {
+		return set, nil
+	}
+	if w.e.sets != nil && w.e.sets[i] != nil {
+		return w.e.sets[i], nil
+	}
+	bindings, err := w.bindings(o)
+	if err != nil {
+		return set, err
+	}
+	set, err = w.d.vk.NewDescriptorSet(w.e.descriptors, o.pipeline.layout.set, bindings)
+	if w.e.sets != nil {
+		w.e.sets[i] = set
+	}
+	return set, err
 }
 
 // bindings are what a dispatch binds; the views are the encoding's.
@@ -239,20 +276,26 @@ func (c *Commands) destroy() {
 	c.gone, c.released = true, true
 	d := c.dev
 	delete(d.commands, c)
-	for _, e := range c.encoded {
-		if e.times != nil {
-			d.vk.DestroyTimestamps(e.times)
-		}
-		if e.descriptors != nil {
-			d.vk.DestroyDescriptorPool(e.descriptors)
-		}
-		for _, v := range e.views {
-			d.vk.DestroyView(v)
-		}
-		if e.pool != nil {
-			d.vk.DestroyCommandPool(e.pool)
-		}
+	for l := range c.encoded {
+		c.encoded[l].destroy(d)
 	}
+}
+
+// destroy frees everything that no queue uses any more.
+func (e *encoding) destroy(d *Device) {
+	if e.times != nil {
+		d.vk.DestroyTimestamps(e.times)
+	}
+	if e.descriptors != nil {
+		d.vk.DestroyDescriptorPool(e.descriptors)
+	}
+	for _, v := range e.views {
+		d.vk.DestroyView(v)
+	}
+	if e.pool != nil {
+		d.vk.DestroyCommandPool(e.pool)
+	}
+	*e = encoding{}
 }
 
 // StepTime is how long a step took on the device.
@@ -278,6 +321,12 @@ func (c *Commands) Times() ([]StepTime, error) {
 		return nil, errors.New("gpu: times of commands that have not run to their end")
 	case len(c.steps) == 0:
 		return nil, nil
+	case d.slice > 0:
+		times := make([]StepTime, len(c.steps))
+		for i, name := range c.steps {
+			times[i] = StepTime{name, c.stepTimes[i]}
+		}
+		return times, nil
 	}
 	ticks, err := d.vk.Timestamps(c.encoded[computeLane].times, len(c.steps)+1)
 	if err != nil {
@@ -290,11 +339,14 @@ func (c *Commands) Times() ([]StepTime, error) {
 // stepTimes turns the ticks around the steps into durations. Of each tick only the low bits count, and
 // they wrap around. period is in ns.
 func stepTimes(names []string, ticks []uint64, bits uint32, period float64) []StepTime {
-	mask := ^uint64(0) >> (64 - min(bits, 64))
 	times := make([]StepTime, len(names))
 	for i, name := range names {
-		ns := float64((ticks[i+1]-ticks[i])&mask) * period
-		times[i] = StepTime{name, time.Duration(ns)}
+		times[i] = StepTime{name, time.Duration(nanoseconds(ticks[i], ticks[i+1], bits, period))}
 	}
 	return times
+}
+
+func nanoseconds(from, to uint64, bits uint32, period float64) float64 {
+	mask := ^uint64(0) >> (64 - min(bits, 64))
+	return float64((to-from)&mask) * period
 }

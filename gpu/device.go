@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/bitgpu/bitgpu/gpu/internal/vk"
 )
@@ -22,6 +23,11 @@ type Options struct {
 	CacheDir string
 	// MemoryBudget is how many bytes may be allocated in the device's own memory; 0 for what the device has to give.
 	MemoryBudget int64
+	// SliceBudget is the longest time that the device is to work for us without a break, for programs that share its queue or
+	// show something on it; 0 for no breaks. Jobs then reach the device in slices that take about three quarters of it by their
+	// measured times, large kernels in several parts, and each slice when the one before it is done. A first run
+	// begins with shorter slices. The jobs follow each other; their copies do not overlap other jobs.
+	SliceBudget time.Duration
 	// Host has Open use a device that the program already has.
 	Host *Host
 
@@ -36,6 +42,7 @@ type Device struct {
 	checks   bool // the validation layer is there
 	budget   int64
 	cacheDir string
+	slice    time.Duration // Options.SliceBudget
 
 	instance *vk.Instance
 	physical *vk.Physical
@@ -61,6 +68,8 @@ type Device struct {
 	commands  map[*Commands]struct{}
 	fences    []vk.Fence // free ones
 	stale     []vk.Fence // of jobs that a lost device never finished
+	paced     []*Pending // jobs that wait for their turn, with a slice budget
+	pacing    bool       // a goroutine sends them
 }
 
 // Open opens a device. The caller closes it.
@@ -68,11 +77,15 @@ func Open(o Options) (*Device, error) {
 	d := &Device{
 		cacheDir: o.CacheDir,
 		budget:   o.MemoryBudget,
+		slice:    o.SliceBudget,
 		buffers:  map[*Buffer]struct{}{},
 		commands: map[*Commands]struct{}{},
 	}
 	if o.MemoryBudget < 0 {
 		return nil, fmt.Errorf("gpu: a memory budget of %d bytes", o.MemoryBudget)
+	}
+	if o.SliceBudget < 0 {
+		return nil, fmt.Errorf("gpu: a slice budget of %v", o.SliceBudget)
 	}
 	var err error
 	if o.Host != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 
 	"github.com/bitgpu/bitgpu/gpu/internal/vk"
 )
@@ -11,10 +12,14 @@ import (
 // Pending is a submitted job.
 type Pending struct {
 	dev   *Device
+	job   Job
 	parts []*Commands
 	fence vk.Fence
 	done  chan struct{}
 	err   error // valid when done is closed
+
+	cancelled atomic.Bool
+	elapsed   map[*Commands][]float64 // of a job in slices: what each piece took by the host's clock, in ns
 }
 
 // track hands a running job over to the goroutine that waits for its lane.
@@ -51,6 +56,9 @@ func (d *Device) watch(l *lane) {
 		err := d.vk.WaitFence(p.fence)
 		if err == nil {
 			err = d.invalidate(p)
+		}
+		if err == nil {
+			err = d.learnAll(p)
 		}
 		if err = d.noted(err); err != nil && !errors.Is(err, ErrDeviceLost) {
 			// Nobody can tell any more what the device is doing.

@@ -17,6 +17,8 @@ type Pipeline struct {
 	kernel *shaders.Kernel
 	layout *layout
 	handle vk.Pipeline
+	whole  bool    // its dispatches cannot be divided
+	rate   float64 // ns a unit of cost, by what has been measured (slice.go); guarded by dev.mu
 }
 
 // layout is what pipelines with equal bindings and bytes of push constants share.
@@ -121,11 +123,11 @@ func (d *Device) compile(k *shaders.Kernel, spec []uint32) (*Pipeline, error) {
 	if d.features.SubgroupSizeControl {
 		subgroup = subgroupSize(k, spec)
 	}
-	handle, err := d.vk.NewPipeline(d.pipelines.cache, l.pipeline, code, spec, subgroup)
+	handle, err := d.vk.NewPipeline(d.pipelines.cache, l.pipeline, code, spec, subgroup, d.slice > 0)
 	if err != nil {
 		return nil, d.noted(err)
 	}
-	return &Pipeline{dev: d, kernel: k, layout: l, handle: handle}, nil
+	return &Pipeline{dev: d, kernel: k, layout: l, handle: handle, whole: countsWorkgroups(code)}, nil
 }
 
 // texels has a bit for every binding that a kernel reads as texels.

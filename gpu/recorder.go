@@ -16,7 +16,8 @@ type Recorder struct {
 	hazards hazards
 	all     []access
 	steps   []string
-	work    int // dispatches, copies and fills
+	work    int   // dispatches, copies and fills
+	flops   int64 // of the next dispatch
 	err     error
 }
 
@@ -39,6 +40,7 @@ type operation struct {
 	push     []byte
 	ranges   []Range
 	word     uint32
+	work     int64
 }
 
 // NewRecorder makes a recorder. It holds nothing that needs to be released.
@@ -81,9 +83,14 @@ func (r *Recorder) Dispatch(p *Pipeline, groups [3]uint32, push []byte, bufs ...
 	}
 	r.add(operation{
 		kind: opDispatch, pipeline: p, groups: groups,
-		push: append([]byte(nil), push...), ranges: append([]Range(nil), bufs...),
+		push: append([]byte(nil), push...), ranges: append([]Range(nil), bufs...), work: r.flops,
 	}, accesses...)
+	r.flops = 0
 }
+
+// Work tells how many operations in floating point the next dispatch does. It helps to cut slices (Options.SliceBudget)
+// well before anything has been measured.
+func (r *Recorder) Work(flops int64) { r.flops = max(flops, 0) }
 
 func (r *Recorder) checkDispatch(p *Pipeline, groups [3]uint32, push []byte, bufs []Range) error {
 	if p == nil || p.dev != r.dev {

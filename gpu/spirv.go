@@ -13,6 +13,10 @@ const (
 	spirvMagic   = 0x07230203
 	spirvHeader  = 5
 	opCapability = 17
+	opDecorate   = 71
+
+	decorationBuiltIn    = 11
+	builtInNumWorkgroups = 24
 )
 
 // checkCapabilities compares what a module declares to need with what the device has, in the capabilities
@@ -68,4 +72,19 @@ func checkCapabilities(info Info, subgroupOperations uint32, code []uint32) erro
 		}
 	}
 	return nil
+}
+
+// countsWorkgroups says whether a module reads gl_NumWorkGroups, so that it must see all of a dispatch at once.
+func countsWorkgroups(code []uint32) bool {
+	for at := spirvHeader; at < len(code); {
+		words := int(code[at] >> 16)
+		if words == 0 || at+words > len(code) {
+			return true // damaged
+		}
+		if code[at]&0xffff == opDecorate && words == 4 && code[at+2] == decorationBuiltIn && code[at+3] == builtInNumWorkgroups {
+			return true
+		}
+		at += words
+	}
+	return false
 }

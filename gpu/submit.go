@@ -38,7 +38,7 @@ func (d *Device) Submit(j Job) (*Pending, error) {
 func (d *Device) submit(j Job) (*Pending, error) {
 	d.order.Lock()
 	defer d.order.Unlock()
-	p := &Pending{dev: d, done: make(chan struct{})}
+	p := &Pending{dev: d, job: j, done: make(chan struct{})}
 	for _, c := range []*Commands{j.Upload, j.Compute, j.Readback} {
 		if c != nil {
 			p.parts = append(p.parts, c)
@@ -58,6 +58,11 @@ func (d *Device) submit(j Job) (*Pending, error) {
 		d.fences = append(d.fences, fence)
 		d.mu.Unlock()
 		return nil, err
+	}
+	if d.slice > 0 {
+		d.pace(p)
+		d.mu.Unlock()
+		return p, nil
 	}
 	groups := d.plan(j)
 	d.mu.Unlock()
@@ -137,12 +142,7 @@ func (d *Device) send(groups []group, fence vk.Fence) error {
 // the queue has taken.
 func (d *Device) sendGroup(g group, fence vk.Fence) (sent int, err error) {
 	l := &d.lanes[g.lane]
-	var waits []vk.TimelinePoint
-	for other, value := range g.waits {
-		if value > 0 {
-			waits = append(waits, vk.TimelinePoint{Semaphore: d.lanes[other].timeline, Value: value})
-		}
-	}
+	waits, last := d.semaphores(g)
 	submissions := g.submissions()
 	l.lock.Lock()
 	defer l.lock.Unlock()
@@ -150,10 +150,7 @@ func (d *Device) sendGroup(g group, fence vk.Fence) (sent int, err error) {
 		var signal vk.TimelinePoint
 		var f vk.Fence
 		if i == len(submissions)-1 {
-			f = fence
-			if g.signal > 0 {
-				signal = vk.TimelinePoint{Semaphore: l.timeline, Value: g.signal}
-			}
+			f, signal = fence, last
 		}
 		if err := d.vk.Submit(l.queue, buffers, waits, signal, f); err != nil {
 			return i, err
@@ -161,6 +158,19 @@ func (d *Device) sendGroup(g group, fence vk.Fence) (sent int, err error) {
 		waits = nil
 	}
 	return len(submissions), nil
+}
+
+// semaphores are what a group waits for, and what it moves when it is done.
+func (d *Device) semaphores(g group) (waits []vk.TimelinePoint, signal vk.TimelinePoint) {
+	for other, value := range g.waits {
+		if value > 0 {
+			waits = append(waits, vk.TimelinePoint{Semaphore: d.lanes[other].timeline, Value: value})
+		}
+	}
+	if g.signal > 0 {
+		signal = vk.TimelinePoint{Semaphore: d.lanes[g.lane].timeline, Value: g.signal}
+	}
+	return waits, signal
 }
 
 // quiesce waits until the queues of the groups are idle, if they were given anything.

@@ -56,10 +56,12 @@ type Output struct {
 }
 
 // Wait waits for a submitted batch, copies its results and gives its room back. If ctx ends first
-// the results are lost; the room comes back when the device is done.
+// the results are lost; the room comes back when the device is done, or with the next slice of a device with a
+// slice budget, which leaves the rest out.
 func (b *Batch) Wait(ctx context.Context) (*Output, error) {
 	err := b.pending.Wait(ctx)
 	if err != nil && ctx.Err() != nil {
+		b.pending.Cancel()
 		go func(b Batch) {
 			_ = b.pending.Wait(context.Background()) // its error has no reader any more
 			b.giveBack()

@@ -101,6 +101,7 @@ func (p *program) compute(s *slot) (*gpu.Commands, error) {
 		for j, ref := range step.Refs {
 			bindings[j] = p.resolve(s, ref)
 		}
+		rec.Work(step.FLOPs)
 		rec.Dispatch(p.pipelines[i], step.Groups, step.Push, bindings...)
 	}
 	return rec.End()

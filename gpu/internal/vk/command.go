@@ -37,11 +37,11 @@ func (d *Device) EndCommandBuffer(c CommandBuffer) error {
 }
 
 // CmdDispatch binds a pipeline, its descriptor set (none if the kernel binds nothing) and push constants,
-// and starts the workgroups.
-func (d *Device) CmdDispatch(c CommandBuffer, p Pipeline, layout PipelineLayout, set DescriptorSet, push []byte, groups [3]uint32) {
+// and starts workgroups, with numbers from base on. base is 0 for pipelines that were not made for parts.
+func (d *Device) CmdDispatch(c CommandBuffer, p Pipeline, layout PipelineLayout, set DescriptorSet, push []byte, base, groups [3]uint32) {
 	C.bgCmdDispatch(d.c, to[C.VkCommandBuffer](c), to[C.VkPipeline](p), to[C.VkPipelineLayout](layout),
 		to[C.VkDescriptorSet](set), unsafe.Pointer(unsafe.SliceData(push)), C.uint32_t(len(push)),
-		C.uint32_t(groups[0]), C.uint32_t(groups[1]), C.uint32_t(groups[2]))
+		(*C.uint32_t)(&base[0]), (*C.uint32_t)(&groups[0]))
 }
 
 // CmdCopy copies src to dst, of the same size.

@@ -60,13 +60,13 @@ func (d *Device) DestroyPipelineCache(c PipelineCache) {
 
 // NewPipeline makes a compute pipeline of SPIR-V with the entry point main and the specialization constants
 // 0, 1, 2 ... subgroup is the subgroup size to require, with full subgroups (Features.SubgroupSizeControl),
-// or 0 to leave it to the driver.
-func (d *Device) NewPipeline(cache PipelineCache, layout PipelineLayout, code, spec []uint32, subgroup uint32) (Pipeline, error) {
+// or 0 to leave it to the driver. parts is for dispatches that begin at another workgroup than 0.
+func (d *Device) NewPipeline(cache PipelineCache, layout PipelineLayout, code, spec []uint32, subgroup uint32, parts bool) (Pipeline, error) {
 	var c C.VkPipeline
 	err := d.do("vkCreateComputePipelines", func() C.VkResult {
 		return C.bgCreatePipeline(d.c, to[C.VkPipelineCache](cache), to[C.VkPipelineLayout](layout),
 			(*C.uint32_t)(unsafe.SliceData(code)), C.size_t(4*len(code)), C.uint32_t(len(spec)),
-			(*C.uint32_t)(unsafe.SliceData(spec)), C.uint32_t(subgroup), &c)
+			(*C.uint32_t)(unsafe.SliceData(spec)), C.uint32_t(subgroup), C.VkBool32(btoi(parts)), &c)
 	})
 	return to[Pipeline](c), err
 }

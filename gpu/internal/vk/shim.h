@@ -146,7 +146,7 @@ VkResult bgCreateCache(const bgDevice *d, const void *data, size_t size, VkPipel
 VkResult bgCacheData(const bgDevice *d, VkPipelineCache c, size_t *size, void *data);
 void bgDestroyCache(const bgDevice *d, VkPipelineCache c);
 VkResult bgCreatePipeline(const bgDevice *d, VkPipelineCache cache, VkPipelineLayout layout, const uint32_t *code,
-                          size_t codeBytes, uint32_t specCount, const uint32_t *spec, uint32_t subgroup,
+                          size_t codeBytes, uint32_t specCount, const uint32_t *spec, uint32_t subgroup, VkBool32 parts,
                           VkPipeline *out);
 void bgDestroyPipeline(const bgDevice *d, VkPipeline p);
 VkResult bgCreateDescriptorPool(const bgDevice *d, uint32_t sets, uint32_t buffers, uint32_t views,
@@ -165,7 +165,7 @@ VkResult bgAllocateCommandBuffer(const bgDevice *d, VkCommandPool p, VkCommandBu
 VkResult bgBegin(const bgDevice *d, VkCommandBuffer c);
 VkResult bgEnd(const bgDevice *d, VkCommandBuffer c);
 void bgCmdDispatch(const bgDevice *d, VkCommandBuffer c, VkPipeline p, VkPipelineLayout layout, VkDescriptorSet set,
-                   const void *push, uint32_t pushBytes, uint32_t x, uint32_t y, uint32_t z);
+                   const void *push, uint32_t pushBytes, const uint32_t base[3], const uint32_t groups[3]);
 void bgCmdCopy(const bgDevice *d, VkCommandBuffer c, VkBuffer src, uint64_t srcOffset, VkBuffer dst, uint64_t dstOffset,
                uint64_t size);
 void bgCmdFill(const bgDevice *d, VkCommandBuffer c, VkBuffer dst, uint64_t offset, uint64_t size, uint32_t word);

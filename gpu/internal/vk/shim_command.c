@@ -25,12 +25,15 @@ VkResult bgBegin(const bgDevice *d, VkCommandBuffer c) {
 VkResult bgEnd(const bgDevice *d, VkCommandBuffer c) { return d->EndCommandBuffer(c); }
 
 void bgCmdDispatch(const bgDevice *d, VkCommandBuffer c, VkPipeline p, VkPipelineLayout layout, VkDescriptorSet set,
-                   const void *push, uint32_t pushBytes, uint32_t x, uint32_t y, uint32_t z) {
+                   const void *push, uint32_t pushBytes, const uint32_t base[3], const uint32_t groups[3]) {
     d->CmdBindPipeline(c, VK_PIPELINE_BIND_POINT_COMPUTE, p);
     if (set != VK_NULL_HANDLE)
         d->CmdBindDescriptorSets(c, VK_PIPELINE_BIND_POINT_COMPUTE, layout, 0, 1, &set, 0, NULL);
     if (pushBytes > 0) d->CmdPushConstants(c, layout, VK_SHADER_STAGE_COMPUTE_BIT, 0, pushBytes, push);
-    d->CmdDispatch(c, x, y, z);
+    if (base[0] | base[1] | base[2])
+        d->CmdDispatchBase(c, base[0], base[1], base[2], groups[0], groups[1], groups[2]);
+    else
+        d->CmdDispatch(c, groups[0], groups[1], groups[2]);
 }
 
 void bgCmdCopy(const bgDevice *d, VkCommandBuffer c, VkBuffer src, uint64_t srcOffset, VkBuffer dst, uint64_t dstOffset,

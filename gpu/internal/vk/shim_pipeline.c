@@ -50,7 +50,7 @@ VkResult bgCacheData(const bgDevice *d, VkPipelineCache c, size_t *size, void *d
 void bgDestroyCache(const bgDevice *d, VkPipelineCache c) { d->DestroyPipelineCache(d->handle, c, NULL); }
 
 VkResult bgCreatePipeline(const bgDevice *d, VkPipelineCache cache, VkPipelineLayout layout, const uint32_t *code,
-                          size_t codeBytes, uint32_t specCount, const uint32_t *spec, uint32_t subgroup,
+                          size_t codeBytes, uint32_t specCount, const uint32_t *spec, uint32_t subgroup, VkBool32 parts,
                           VkPipeline *out) {
     VkSpecializationMapEntry entries[BG_MAX_SPEC];
     if (specCount > BG_MAX_SPEC) return VK_ERROR_TOO_MANY_OBJECTS;
@@ -68,6 +68,7 @@ VkResult bgCreatePipeline(const bgDevice *d, VkPipelineCache cache, VkPipelineLa
         .requiredSubgroupSize = subgroup};
     VkComputePipelineCreateInfo info = {
         .sType = VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO,
+        .flags = parts ? VK_PIPELINE_CREATE_DISPATCH_BASE_BIT : 0,
         .stage = {.sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO,
                   .pNext = subgroup != 0 ? &size : NULL,
                   .flags = subgroup != 0 ? VK_PIPELINE_SHADER_STAGE_CREATE_REQUIRE_FULL_SUBGROUPS_BIT : 0,
