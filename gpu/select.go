@@ -43,6 +43,21 @@ func Enumerate() ([]Info, error) {
 	return infos, nil
 }
 
+// Loader describes the Vulkan loader that devices are found through.
+type Loader struct {
+	Name    string  // of the library, as it was opened
+	Version Version // the highest of Vulkan that it has
+}
+
+// FindLoader opens the loader that Open and Enumerate use. The error wraps ErrNoVulkan and says what to install.
+func FindLoader() (Loader, error) {
+	l, err := vk.OpenLoader()
+	if err != nil {
+		return Loader{}, fmt.Errorf("%w: %w", ErrNoVulkan, err)
+	}
+	return Loader{l.Name, Version(l.Version())}, nil
+}
+
 // newInstance opens the loader and makes an instance.
 func newInstance(validation bool) (*vk.Loader, *vk.Instance, error) {
 	loader, err := vk.OpenLoader()

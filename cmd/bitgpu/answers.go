@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"iter"
 	"strings"
+	"time"
 
 	"github.com/bitgpu/bitgpu"
 	"github.com/bitgpu/bitgpu/net"
@@ -76,7 +77,7 @@ func (j *job) run(ctx context.Context, m *bitgpu.Model) error {
 		in.extensions = tensorFiles
 		answers = tensors
 	}
-	count := tally{app: j.app, tell: j.tell}
+	count := tally{app: j.app, tell: j.tell, start: time.Now()}
 	if _, terminal := terminalWidth(j.stderr); terminal && !j.quiet {
 		total := -1
 		if !j.flags.tensor {
@@ -103,6 +104,7 @@ type tally struct {
 	bar   *bar // nil for none
 	tell  bool // print what is wrong with an input to stderr
 	count errInputs
+	start time.Time // of the first input
 }
 
 func (t *tally) add(file string, err error) {
@@ -122,6 +124,10 @@ func (t *tally) result(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	t.bar.pause()
+	took := time.Since(t.start).Seconds()
+	t.mention("%d of %d inputs worked, in %.2f s, %.1f a second; at most %s of memory", t.count.total-t.count.failed, t.count.total, took,
+		float64(t.count.total)/took, size(peakRSS()))
 	if t.count.failed > 0 {
 		return t.count
 	}

@@ -210,7 +210,7 @@ func (b *bench) device(ctx context.Context, m *bitgpu.Model, index int, flags mo
 		case ctx.Err() != nil:
 			return ctx.Err()
 		case err != nil:
-			complain(b.stderr, fmt.Errorf("warning: no shares of the device's peak: %w", err))
+			warn(b.stderr, fmt.Errorf("no shares of the device's peak: %w", err))
 		}
 	}
 	if !b.options.json {

@@ -14,10 +14,11 @@ with a star is what --device auto opens. With --json there is one object a line.
 func (a *app) devicesCommand() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use:   "devices",
-		Short: "List the Vulkan devices",
-		Long:  devicesHelp,
-		Args:  cobra.NoArgs,
+		Use:     "devices",
+		Short:   "List the Vulkan devices",
+		Long:    devicesHelp,
+		Example: "  bitgpu devices\n  bitgpu devices --json",
+		Args:    cobra.NoArgs,
 		RunE: command(func(*cobra.Command, []string) error {
 			list, err := gpu.Enumerate()
 			if err != nil {

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 	"syscall"
 
@@ -60,6 +59,8 @@ func command(run func(cmd *cobra.Command, args []string) error) func(*cobra.Comm
 
 // execute runs the command line and returns the exit code.
 func (a *app) execute(ctx context.Context, args []string) int {
+	a.stdout = &console{Writer: plain(a.stdout), color: hasColor("auto", a.stdout)} // until the flags are read
+	a.stderr = &console{Writer: plain(a.stderr), color: hasColor("auto", a.stderr)}
 	root := newRoot(a)
 	root.SetArgs(args)
 	root.SetIn(a.stdin)
@@ -74,11 +75,12 @@ func (a *app) execute(ctx context.Context, args []string) int {
 		complain(a.stderr, errors.New("interrupted"))
 		return exitInterrupted
 	case !errors.As(err, &f):
+		err = commandError(err)
 		f = &failure{exitUsage, err} // cobra's own
 	case errors.Is(err, syscall.EPIPE):
 		return f.code // whoever read the results has had enough
 	}
-	complain(a.stderr, err)
+	complain(a.stderr, a.sourced(f.code, err))
 	if f.code == exitUsage {
 		fmt.Fprintf(a.stderr, "Try '%s --help'.\n", cmd.CommandPath())
 	}
@@ -102,7 +104,12 @@ func finish(err error, results ...result) error {
 	return err
 }
 
-// complain prints an error with the command's name in front.
-func complain(w io.Writer, err error) {
-	fmt.Fprintln(w, "bitgpu:", strings.TrimPrefix(err.Error(), "bitgpu: "))
+// sourced adds to an error of usage, which begins with a flag's name, where the value came from, if not from
+// the command line.
+func (a *app) sourced(code int, err error) error {
+	flag, _, _ := strings.Cut(strings.TrimPrefix(err.Error(), "--"), ":")
+	if from := a.origins[flag]; code == exitUsage && from != "" && strings.HasPrefix(err.Error(), "--") {
+		return fmt.Errorf("%w (from %s)", err, from)
+	}
+	return err
 }

@@ -14,15 +14,18 @@ import (
 	"syscall"
 )
 
-// app is one run of the command: the streams that it reads and writes.
+// app is one run of the command: the streams that it reads and writes, and what is set for all commands.
 type app struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
+	verbose        bool
+	config         *config           // what the config file says
+	origins        map[string]string // where values of flags come from that the command line did not set
 }
 
 func main() {
 	signal.Ignore(syscall.SIGPIPE) // a reader that goes away is an error of Write, so that files are tidied up
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
-	os.Exit((&app{os.Stdin, os.Stdout, os.Stderr}).execute(ctx, os.Args[1:]))
+	os.Exit((&app{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr}).execute(ctx, os.Args[1:]))
 }

@@ -53,12 +53,13 @@ func TestMain(m *testing.M) {
 // environment is that of the tests: without models or caches of the machine's, but for the driver's.
 func environment(extra ...string) []string {
 	env := slices.DeleteFunc(os.Environ(), func(v string) bool {
-		return strings.HasPrefix(v, "BITGPU_") || strings.HasPrefix(v, "HF_") || strings.HasPrefix(v, "HUGGINGFACE_")
+		return strings.HasPrefix(v, "BITGPU_") || strings.HasPrefix(v, "HF_") || strings.HasPrefix(v, "HUGGINGFACE_") ||
+			strings.HasPrefix(v, "NO_COLOR=") || strings.HasPrefix(v, "TERM=")
 	})
 	if dir, err := os.UserCacheDir(); err == nil && os.Getenv("MESA_SHADER_CACHE_DIR") == "" {
 		env = append(env, "MESA_SHADER_CACHE_DIR="+dir)
 	}
-	return append(append(env, "HOME="+caches, "XDG_CACHE_HOME="+caches, "LocalAppData="+caches), extra...)
+	return append(append(env, "HOME="+caches, "XDG_CACHE_HOME="+caches, "XDG_CONFIG_HOME="+caches, "AppData="+caches, "LocalAppData="+caches), extra...)
 }
 
 // run is one run of the command.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/bitgpu/bitgpu"
 	"github.com/bitgpu/bitgpu/gpu"
@@ -128,7 +129,7 @@ func (a *app) with(ctx context.Context, f *modelFlags, in *inputFlags, use func(
 	if f.weights != "" && f.weights != bitgpu.RandomGolden {
 		return usage("--weights: %q is not %q", f.weights, bitgpu.RandomGolden)
 	}
-	bar := newLoadingBar(a.stderr)
+	bar, start := newLoadingBar(a.stderr), time.Now()
 	m, err := bitgpu.Open(ctx, f.model, bitgpu.Options{
 		Device: f.device, Precision: precision, Batch: int(in.batch), Weights: f.weights, Validation: f.validate,
 		Preprocess: in.pictures.override(), Flip: bool(f.tta), AutoOrient: in.pictures.autoOrient,
@@ -139,9 +140,22 @@ func (a *app) with(ctx context.Context, f *modelFlags, in *inputFlags, use func(
 		err = fmt.Errorf("%w\nTo see bitgpu work without weights: --model %s", err, bitgpu.Demo)
 	}
 	if err != nil {
-		return cannotOpen(err)
+		return cannotOpen(modelError(f.model, err))
 	}
+	a.tellOpened(m.Info(), time.Since(start))
 	return a.closing(use(m), m.Close)
+}
+
+// tellOpened says, with --verbose, what was opened.
+func (a *app) tellOpened(info bitgpu.Info, took time.Duration) {
+	p := info.Preprocess
+	a.mention("model %s, %.1f M parameters, %d classes, %v, opened in %.2f s",
+		info.Name, float64(info.Parameters)/1e6, info.Config.Classes, info.Precision, took.Seconds())
+	a.mention("pictures become %dx%d, crop %v, %v, mean %v, std %v", p.Size, p.Size, p.CropPct, p.Interpolation, p.Mean, p.Std)
+	for _, d := range info.Devices {
+		a.mention("device %d: %s, %v, Vulkan %v, driver %s, %s of %s free", d.Index, d.Name, d.Type, d.APIVersion, driver(d),
+			size(d.BudgetBytes), size(d.MemoryBytes))
+	}
 }
 
 // closing closes a model and joins what that has to say with the error of its use. What the
@@ -154,7 +168,7 @@ func (a *app) closing(err error, close func() error) error {
 	case errors.As(closed, &invalid):
 		return errors.Join(err, closed)
 	case closed != nil:
-		complain(a.stderr, fmt.Errorf("warning: %w", closed))
+		warn(a.stderr, closed)
 	}
 	return err
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"runtime"
+	"time"
 
 	"github.com/bitgpu/bitgpu"
 	"github.com/bitgpu/bitgpu/loader"
@@ -98,7 +99,7 @@ func (a *app) preprocess(cmd *cobra.Command, o preprocessOptions, paths []string
 
 // crops writes the row of every input.
 func (a *app) crops(ctx context.Context, in inputs, make func(input) crop, p loader.Preprocess, file *rowFile) error {
-	count := tally{app: a, tell: true}
+	count := tally{app: a, tell: true, start: time.Now()}
 	if _, terminal := terminalWidth(a.stderr); terminal {
 		count.bar = newInputsBar(a.stderr, in.count(ctx))
 	}

@@ -1,8 +1,8 @@
 package main
 
 import (
-	"runtime"
-	"runtime/debug"
+	"cmp"
+	"os"
 
 	"github.com/spf13/cobra"
 )
@@ -13,40 +13,58 @@ PATH is a picture (PNG, JPEG, GIF, BMP, WebP, TIFF), a directory, which is searc
 pictures, a glob such as 'photos/**/*.jpg', or - for a list of files and directories on standard
 input, one a line.
 
+Flags that are always the same can be set in a config file or by variables named BITGPU_FLAG: bitgpu config tells.
+
 Exit codes: 0 all inputs worked; 1 some failed, or results could not be written; 2 wrong usage;
 3 no device or no model could be opened; 130 interrupted.`
 
 // newRoot makes the command with all its subcommands.
 func newRoot(a *app) *cobra.Command {
+	var global globalFlags
 	root := &cobra.Command{
 		Use:           "bitgpu",
 		Short:         "Run BiT image networks on any Vulkan device",
 		Long:          description,
 		Example:       "  bitgpu run --model demo photo.jpg\n  bitgpu devices",
-		Version:       version(),
+		Version:       newVersion().String(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
 
-		DisableSuggestions: true, // errors of usage have one line
-		CompletionOptions:  cobra.CompletionOptions{HiddenDefaultCmd: true},
+		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			return a.configure(cmd, &global)
+		},
 	}
 	root.SetVersionTemplate("bitgpu {{.Version}}\n")
-	root.AddCommand(a.runCommand(), a.embedCommand(), a.featuresCommand(), a.preprocessCommand(), a.benchCommand(), a.planCommand(), a.tuneCommand(), a.devicesCommand())
+	root.SetFlagErrorFunc(flagError)
+	global.add(root.PersistentFlags())
+	root.MarkFlagsMutuallyExclusive("quiet", "verbose")
+	root.AddCommand(
+		a.runCommand(), a.embedCommand(), a.featuresCommand(), a.preprocessCommand(),
+		a.benchCommand(), a.planCommand(), a.tuneCommand(), a.devicesCommand(),
+		a.configCommand(), a.completionCommand(), a.manCommand(), a.versionCommand(),
+	)
+	a.setHelp(root)
+	completeValues(root)
 	return root
 }
 
-// version is the module's version, or the commit that the program was built from.
-func version() string {
-	text := "(devel)"
-	if info, ok := debug.ReadBuildInfo(); ok {
-		if info.Main.Version != "" {
-			text = info.Main.Version
-		}
-		for _, s := range info.Settings {
-			if s.Key == "vcs.revision" && text == "(devel)" {
-				text = s.Value
-			}
-		}
+// configure takes the defaults from outside into a command's flags, before it runs. Scripts of shells do without.
+func (a *app) configure(cmd *cobra.Command, global *globalFlags) error {
+	switch cmd.Name() {
+	case "help", "completion", cobra.ShellCompRequestCmd, cobra.ShellCompNoDescRequestCmd:
+		return nil
 	}
-	return text + " " + runtime.Version() + " " + runtime.GOOS + "/" + runtime.GOARCH
+	named := global.config
+	if !cmd.Flags().Changed("config") {
+		named = cmp.Or(os.Getenv("BITGPU_CONFIG"), named)
+	}
+	var err error
+	if a.config, err = findConfig(cmd.Root(), named); err != nil {
+		return err
+	}
+	if a.origins, err = a.config.apply(cmd); err != nil {
+		return err
+	}
+	return global.use(a)
 }

@@ -16,7 +16,7 @@ import (
 
 // terminalWidth returns the columns of the terminal that w writes to; ok is false if it is none.
 func terminalWidth(w io.Writer) (columns int, ok bool) {
-	f, isFile := w.(*os.File)
+	f, isFile := plain(w).(*os.File)
 	if !isFile {
 		return 0, false
 	}
@@ -70,7 +70,7 @@ func newInputsBar(w io.Writer, total int) *bar {
 // newLoadingBar shows how far loading is, once it is clear that it takes longer than a moment.
 func newLoadingBar(w io.Writer) *loadingBar {
 	_, ok := terminalWidth(w)
-	return &loadingBar{w: w, visible: ok, start: time.Now()}
+	return &loadingBar{w: w, visible: ok && !isQuiet(w), start: time.Now()}
 }
 
 type loadingBar struct {
@@ -95,7 +95,7 @@ func (l *loadingBar) end() { l.bar.end() }
 
 func newBar(w io.Writer, total int64, what string, options ...progressbar.Option) *bar {
 	columns, ok := terminalWidth(w)
-	if !ok {
+	if !ok || isQuiet(w) {
 		return nil
 	}
 	options = append(options,

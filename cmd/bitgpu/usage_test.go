@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -99,4 +100,19 @@ func TestHelpAndVersion(t *testing.T) {
 	if v := bitgpuRun(t, exitOK, "--version").stdout; !strings.HasPrefix(v, "bitgpu ") || strings.Count(v, "\n") != 1 {
 		t.Errorf("version %q", v)
 	}
+}
+
+func TestVersion(t *testing.T) {
+	text := bitgpuRun(t, exitOK, "version").stdout
+	wants(t, text, "bitgpu ", "go1.", "loader", "Vulkan 1.", "device 0", "driver")
+	var v versionInfo
+	if err := json.Unmarshal([]byte(bitgpuRun(t, exitOK, "version", "--json").stdout), &v); err != nil {
+		t.Fatal(err)
+	}
+	if v.Go == "" || v.OS == "" || v.Loader == "" || v.Vulkan == "" || len(v.Devices) == 0 || v.Devices[0].Driver == "" || v.Error != "" {
+		t.Errorf("%+v", v)
+	}
+	none := run{args: []string{"version"}, env: []string{"BITGPU_VULKAN=/nonexistent/libvulkan.so"}}.do(t)
+	none.exited(t, exitOK, nil)
+	wants(t, none.stdout, "go1.", "/nonexistent/libvulkan.so")
 }
