@@ -72,17 +72,17 @@ func TestQuiet(t *testing.T) {
 func TestVerbose(t *testing.T) {
 	out := bitgpuRun(t, exitFailed, demoArgs("run", "--verbose", cat, "missing.png")...)
 	wants(t, out.stderr, "model demo, 2.0 M parameters, 10 classes, fp32, opened in ", "64x64", "device 0: ", "driver ", "1 of 2 inputs worked, in ")
-	if strings.Count(out.stdout, "\n") != 7 {
+	if strings.Count(out.stdout, "\n") != 8 {
 		t.Error(out.stdout)
 	}
-	wants(t, bitgpuRun(t, exitUsage, "devices", "--quiet", "--verbose").stderr, "quiet verbose")
+	wants(t, bitgpuRun(t, exitUsage, "devices", "--quiet", "--verbose").stderr, "--quiet and --verbose exclude each other")
 }
 
 // TestNarrowHelp fits a terminal of few columns, but for lines that cannot be broken.
 func TestNarrowHelp(t *testing.T) {
 	const columns = 44
 	text := onTerminal(t, columns, []string{"NO_COLOR=1"}, "--help")
-	wants(t, text, "Usage:", "Examples:", "classify", "--verbose")
+	wants(t, text, "Usage:", "Examples:", "Classify", "--verbose")
 	for l := range strings.Lines(text) {
 		if l = strings.TrimRight(l, "\r\n"); utf8.RuneCountInString(l) > columns && !strings.Contains(l, "  bitgpu ") {
 			t.Errorf("%q is wider than %d", l, columns)

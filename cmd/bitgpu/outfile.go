@@ -7,6 +7,7 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"math/rand/v2"
 	"os"
@@ -16,8 +17,9 @@ import (
 // textFile is where records go. Close or Discard ends it; the second of the two does nothing.
 type textFile struct {
 	*bufio.Writer
-	file  *os.File // nil for standard output, and at the end
-	final string   // the file's name in the end; "" for what is no regular file, and written directly
+	shown io.Writer // standard output, for its styles; nil for a file
+	file  *os.File  // nil for standard output, and at the end
+	final string    // the file's name in the end; "" for what is no regular file, and written directly
 }
 
 // createText opens the value of --out; "" and "-" are standard output.
@@ -47,7 +49,7 @@ func (a *app) createText(path string) (*textFile, error) {
 }
 
 // text is standard output.
-func (a *app) text() *textFile { return &textFile{Writer: bufio.NewWriter(a.stdout)} }
+func (a *app) text() *textFile { return &textFile{Writer: bufio.NewWriter(a.stdout), shown: a.stdout} }
 
 // Close writes what is left and gives the file its name.
 func (t *textFile) Close() error {

@@ -121,7 +121,7 @@ type tableRecorder struct {
 
 func (t tableRecorder) record(r record) error {
 	var b strings.Builder
-	b.WriteString(shortenFront(printable(r.file), t.width) + "\n")
+	b.WriteString(styled(t.w.shown, bold, shortenFront(printable(r.file), t.width)) + "\n")
 	if r.err != nil {
 		b.WriteString("        -  failed\n")
 	}
