@@ -92,6 +92,10 @@ type Options struct {
 	Batch     int       // most images in one batch; 0 for what suits the network and the device
 	Weights   string    // "" for the model's own; RandomGolden with a published architecture's name
 
+	// Head takes the place of the model's own classifier, or of none: it gives the logits and the labels. The
+	// error of Open wraps ErrOtherModel if it was trained on embeddings of another model.
+	Head *loader.Head
+
 	// CacheDir is where compiled pipelines are kept between runs: "" for the folder bitgpu in the
 	// user's cache directory, "none" for nowhere.
 	CacheDir     string
@@ -124,6 +128,10 @@ type Info struct {
 	Device     gpu.Info   // the first of Devices
 	Devices    []gpu.Info // in the order of Options.Device
 	Parameters int64
+
+	// Trunk identifies all weights but the classifier's: embeddings of two models with the same Trunk and the
+	// same preprocessing can be compared, be it that one is stored in half precision.
+	Trunk string
 }
 
 // Model is a network on one or several devices.
@@ -181,6 +189,11 @@ func open(ctx context.Context, s *source, o Options) (*Model, error) {
 	}
 	if size := s.info.Preprocess.Size; size < net.MinSize {
 		return nil, fmt.Errorf("bitgpu: pictures of %d pixels, want at least %d", size, net.MinSize)
+	}
+	if o.Head != nil {
+		if err := s.withHead(o.Head); err != nil {
+			return nil, fmt.Errorf("bitgpu: %w", err)
+		}
 	}
 	devices, err := selectDevices(o)
 	if err != nil {

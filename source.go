@@ -122,6 +122,9 @@ func describe(name string, c loader.Checkpoint, config *loader.Config) (*source,
 	for _, p := range c.Tensors() {
 		s.info.Parameters += int64(p.Len())
 	}
+	if s.info.Trunk, err = trunk(s.checkpoint); err != nil {
+		return nil, err
+	}
 	s.info.Preprocess, err = preprocess(name, config)
 	return s, err
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/bitgpu/bitgpu"
 	"github.com/bitgpu/bitgpu/gpu"
+	"github.com/bitgpu/bitgpu/loader"
 	"github.com/bitgpu/bitgpu/net"
 	"github.com/spf13/pflag"
 )
@@ -20,10 +21,13 @@ type modelFlags struct {
 	model, weights, device, precision string
 	validate                          bool
 	tta                               tta
+	head                              string
+	given                             func(flag string) bool // whether the command line has a flag
 }
 
 func (f *modelFlags) add(flags *pflag.FlagSet) {
 	addModelFlag(flags, &f.model)
+	f.given = flags.Changed
 	f.addDevice(flags)
 	flags.StringVar(&f.precision, "precision", "auto", "how activations and weights are stored, `auto|fp32|fp16`")
 }
@@ -39,6 +43,32 @@ func (f *modelFlags) addDevice(flags *pflag.FlagSet) {
 func addModelFlag(flags *pflag.FlagSet, model *string) {
 	flags.StringVar(model, "model", bitgpu.DefaultModel,
 		"the network, `NAME|FILE|DIR`: demo, a timm name, a .safetensors file or a directory that holds one")
+}
+
+// addHead adds the flag of commands that want logits.
+func (f *modelFlags) addHead(flags *pflag.FlagSet) {
+	flags.StringVar(&f.head, "head", "", "a classifier in place of the model's own, `FILE.safetensors` of bitgpu fit; without --model, for the model that it was made for")
+}
+
+// readHead reads the classifier that takes the place of the model's own, and has the model be the one that it
+// was made for if no other is given; nil for the model's own.
+func (f *modelFlags) readHead() (*loader.Head, error) {
+	if f.head == "" {
+		return nil, nil
+	}
+	h, err := loader.ReadHead(f.head)
+	if err != nil {
+		return nil, fmt.Errorf("--head: %w", err)
+	}
+	f.prefer(h.Metadata[bitgpu.MetadataModel])
+	return h, nil
+}
+
+// prefer has a model opened that a file names, if the command line names none.
+func (f *modelFlags) prefer(model string) {
+	if model != "" && !f.given("model") {
+		f.model = model
+	}
 }
 
 // tta is the value of --tta.
@@ -129,8 +159,13 @@ func (a *app) with(ctx context.Context, f *modelFlags, in *inputFlags, use func(
 	if f.weights != "" && f.weights != bitgpu.RandomGolden {
 		return usage("--weights: %q is not %q", f.weights, bitgpu.RandomGolden)
 	}
+	head, err := f.readHead()
+	if err != nil {
+		return cannotOpen(err)
+	}
 	bar, start := newLoadingBar(a.stderr), time.Now()
 	m, err := bitgpu.Open(ctx, f.model, bitgpu.Options{
+		Head:   head,
 		Device: f.device, Precision: precision, Batch: int(in.batch), Weights: f.weights, Validation: f.validate,
 		Preprocess: in.pictures.override(), Flip: bool(f.tta), AutoOrient: in.pictures.autoOrient,
 		MaxPixels: in.pictures.maxPixels, MaxBytes: in.pictures.maxBytes, Progress: bar.set,

@@ -42,6 +42,7 @@ func (a *app) runCommand() *cobra.Command {
 	o.model.add(flags)
 	o.inputs.add(flags)
 	o.model.addTTA(flags)
+	o.model.addHead(flags)
 	flags.IntVar(&o.topk, "topk", 5, "how many classes to name")
 	flags.StringVar(&o.format, "format", "table", "of the answers, `table|json|csv`")
 	flags.StringVar(&o.out, "out", "", "write to `FILE` instead of standard output")
