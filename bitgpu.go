@@ -156,8 +156,8 @@ func (m *Model) Close() error {
 }
 
 // Open opens a model and brings its weights onto its devices. name is Demo, a name of timm's registry
-// (with or without the tag, looked up as loader.Find says), a checkpoint file (.safetensors), or a
-// directory that holds one with its config.json.
+// (with or without the tag, looked up as loader.Find says), a checkpoint file of any form that
+// loader.Open knows, or a directory that holds one with its config.json.
 //
 // The error wraps ErrNoModel if there are no such weights, loader.ErrCorrupt if they are damaged,
 // and gpu.ErrNoVulkan, gpu.ErrNoDevice, gpu.ErrOutOfMemory or gpu.ErrDeviceLost if the device is at

@@ -296,7 +296,7 @@ func TestOpenErrors(t *testing.T) {
 	}{
 		"weights not here":   {bitgpu.DefaultModel, bitgpu.Options{}, bitgpu.ErrNoModel, `"demo"`},
 		"no such file":       {"no/such/model.safetensors", bitgpu.Options{}, bitgpu.ErrNoModel, "no/such"},
-		"directory without":  {t.TempDir(), bitgpu.Options{}, bitgpu.ErrNoModel, "model.safetensors"},
+		"directory without":  {t.TempDir(), bitgpu.Options{}, bitgpu.ErrNoModel, "no checkpoint in the directory"},
 		"unknown generated":  {"resnet18", bitgpu.Options{Weights: bitgpu.RandomGolden}, bitgpu.ErrNoModel, "resnetv2_50x1_bit"},
 		"unknown weights":    {bitgpu.DefaultModel, bitgpu.Options{Weights: "random"}, nil, "random:golden"},
 		"not a checkpoint":   {photo, bitgpu.Options{}, loader.ErrCorrupt, photo},

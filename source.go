@@ -41,17 +41,13 @@ func find(name, weights string) (*source, error) {
 	if err != nil {
 		return nil, err
 	}
-	config, err := configFor(path)
+	f, err := loader.Open(path)
 	if err != nil {
 		return nil, err
 	}
-	c, err := loader.OpenSafetensors(path)
+	s, err := describe(name, f, f.Config)
 	if err != nil {
-		return nil, err
-	}
-	s, err := describe(name, c, config)
-	if err != nil {
-		c.Close()
+		f.Close()
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return s, nil
@@ -65,7 +61,7 @@ func locate(name string) (string, error) {
 		if path, ok := loader.CheckpointIn(name); ok {
 			return path, nil
 		}
-		return "", fmt.Errorf("%w: no model.safetensors in the directory %s", ErrNoModel, name)
+		return "", fmt.Errorf("%w: no checkpoint in the directory %s, or several", ErrNoModel, name)
 	case err == nil:
 		return name, nil
 	}
@@ -155,15 +151,7 @@ func findConfig(name string) (*loader.Config, error) {
 		}
 		return nil, err
 	}
-	return configFor(path)
-}
-
-// configFor reads the config beside a checkpoint; nil if there is none.
-func configFor(checkpoint string) (*loader.Config, error) {
-	if file, ok := loader.ConfigFor(checkpoint); ok {
-		return loader.ReadConfig(file)
-	}
-	return nil, nil
+	return loader.ReadConfigFor(path)
 }
 
 // preprocess takes a model's preprocessing from its config, from the registry, or, for an unknown
@@ -173,7 +161,7 @@ func preprocess(name string, config *loader.Config) (loader.Preprocess, error) {
 		Size: 224, CropPct: 0.875, Interpolation: loader.Bicubic,
 		Mean: [3]float32{0.5, 0.5, 0.5}, Std: [3]float32{0.5, 0.5, 0.5},
 	}
-	v, known := net.FindVariant(strings.TrimSuffix(filepath.Base(name), ".safetensors"))
+	v, known := net.FindVariant(loader.TrimExtension(filepath.Base(name)))
 	filter := p.Interpolation.String()
 	switch {
 	case config != nil:

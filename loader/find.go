@@ -21,12 +21,12 @@ var modelName = regexp.MustCompile(`^(?:([A-Za-z0-9][\w.-]*)/)?([A-Za-z0-9][\w.-
 //   - every directory of $BITGPU_MODELS (a list as in $PATH),
 //   - the current directory,
 //   - bitgpu/models in the user's cache directory (os.UserCacheDir):
-//     NAME/model.safetensors, NAME/model.safetensors.index.json or
-//     NAME.safetensors;
+//     the checkpoint in NAME (CheckpointIn), or NAME.safetensors, .bin, .pth,
+//     .pt or .npz;
 //   - the cache that Python's huggingface_hub fills ($HF_HUB_CACHE,
 //     $HF_HOME/hub or ~/.cache/huggingface/hub), at the revision "main".
 //
-// The path is one for OpenSafetensors, empty when there is no such file. tried
+// The path is one for Open, empty when there is no such file. tried
 // lists the places that were looked at up to there, for an error message; it is
 // empty when the name is no model name at all (a path, say).
 func Find(name string) (path string, tried []string) {
@@ -48,8 +48,10 @@ func Find(name string) (path string, tried []string) {
 			if path, ok := CheckpointIn(dir); ok {
 				return path, tried
 			}
-			if isFile(file) {
-				return file, tried
+			for _, ext := range checkpointExtensions {
+				if file := filepath.Join(root, name+ext); isFile(file) {
+					return file, tried
+				}
 			}
 		}
 	}
@@ -65,24 +67,56 @@ func Find(name string) (path string, tried []string) {
 	return "", tried
 }
 
+// checkpointExtensions are those of the forms that Open takes. They serve to find
+// files; what a file is its content tells.
+var checkpointExtensions = []string{".safetensors", ".bin", ".pth", ".pt", ".npz"}
+
+// TrimExtension takes the extension of a checkpoint off a path, and that of an
+// index. Other dots are part of a name: timm's have one before the tag.
+func TrimExtension(path string) string {
+	path = strings.TrimSuffix(path, ".index.json")
+	for _, ext := range checkpointExtensions {
+		if stem, ok := strings.CutSuffix(path, ext); ok {
+			return stem
+		}
+	}
+	return path
+}
+
 // CheckpointIn returns the path of the checkpoint in a directory:
-// model.safetensors, or else model.safetensors.index.json.
+// model.safetensors, model.safetensors.index.json, pytorch_model.bin or
+// pytorch_model.bin.index.json, the first that is there, or else the only file
+// with the extension of a checkpoint (.safetensors, .bin, .pth, .pt, .npz).
 func CheckpointIn(dir string) (path string, ok bool) {
 	if dir == "" {
 		return "", false
 	}
-	for _, name := range []string{"model.safetensors", "model.safetensors.index.json"} {
+	for _, name := range []string{"model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json"} {
 		if path := filepath.Join(dir, name); isFile(path) {
 			return path, true
 		}
 	}
-	return "", false
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return "", false
+	}
+	for _, e := range entries {
+		p := filepath.Join(dir, e.Name())
+		if TrimExtension(p) == p || strings.HasSuffix(p, ".index.json") || !isFile(p) {
+			continue
+		}
+		if path != "" {
+			return "", false // which one is meant cannot be told
+		}
+		path = p
+	}
+	return path, path != ""
 }
 
 // ConfigFor returns the path of the config that lies beside a checkpoint:
-// NAME.json for NAME.safetensors, or else config.json.
+// NAME.json for NAME.safetensors, NAME.pth and so on, or else config.json.
 func ConfigFor(checkpoint string) (path string, ok bool) {
-	stem := strings.TrimSuffix(strings.TrimSuffix(checkpoint, ".index.json"), ".safetensors")
+	stem := TrimExtension(checkpoint)
 	for _, path := range []string{stem + ".json", filepath.Join(filepath.Dir(checkpoint), "config.json")} {
 		if isFile(path) {
 			return path, true

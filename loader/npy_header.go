@@ -54,13 +54,45 @@ func (h npyHeader) rowLen() int {
 // readNPYHeader reads and checks the header of a file of size bytes. It
 // returns the offset of the data, which the file has exactly.
 func readNPYHeader(r io.ReaderAt, size int64) (npyHeader, int64, error) {
-	corrupt := func(format string, args ...any) (npyHeader, int64, error) {
-		return npyHeader{}, 0, fmt.Errorf("not a sound .npy file: %w: %w", fmt.Errorf(format, args...), ErrCorrupt)
+	dict, data, err := readNPYDict(r, size)
+	if err != nil {
+		return npyHeader{}, 0, err
+	}
+	h, err := dict.header()
+	if err != nil {
+		return npyHeader{}, 0, err
+	}
+	if _, ok := elements(h.shape[1:]); !ok {
+		return npyHeader{}, 0, badNPY("shape %v is too large", h.shape)
+	}
+	return h, data, checkNPYSize(h.dtype, h.shape, size-data)
+}
+
+// checkNPYSize makes sure that an array has exactly the bytes that follow its header.
+func checkNPYSize(dtype DType, shape []int, follow int64) error {
+	n, ok := elements(shape)
+	if !ok {
+		return badNPY("shape %v is too large", shape)
+	}
+	if want := int64(n) * int64(dtype.Size()); want != follow {
+		return badNPY("%s of shape %v has %d bytes, but %d follow the header", dtype, shape, want, follow)
+	}
+	return nil
+}
+
+func badNPY(format string, args ...any) error {
+	return fmt.Errorf("not a sound .npy file: %w: %w", fmt.Errorf(format, args...), ErrCorrupt)
+}
+
+// readNPYDict reads the dict of a file of size bytes, and the offset of the data.
+func readNPYDict(r io.ReaderAt, size int64) (npyDict, int64, error) {
+	corrupt := func(format string, args ...any) (npyDict, int64, error) {
+		return npyDict{}, 0, badNPY(format, args...)
 	}
 	var start [12]byte
 	prefix := start[:min(size, 12)]
 	if err := readFull(r, prefix, 0); err != nil {
-		return npyHeader{}, 0, err
+		return npyDict{}, 0, err
 	}
 	if len(prefix) < 10 || string(prefix[:6]) != npyMagic {
 		return corrupt("does not begin as one")
@@ -79,25 +111,13 @@ func readNPYHeader(r io.ReaderAt, size int64) (npyHeader, int64, error) {
 	}
 	text := make([]byte, length)
 	if err := readFull(r, text, begin); err != nil {
-		return npyHeader{}, 0, err
+		return npyDict{}, 0, err
 	}
 	dict, err := parseNPYDict(string(text))
 	if err != nil {
 		return corrupt("header: %w", err)
 	}
-	h, err := dict.header()
-	if err != nil {
-		return npyHeader{}, 0, err
-	}
-	n, ok := elements(h.shape)
-	if _, rowOK := elements(h.shape[1:]); !ok || !rowOK {
-		return corrupt("shape %v is too large", h.shape)
-	}
-	data := begin + length
-	if want := int64(n) * int64(h.dtype.Size()); want != size-data {
-		return corrupt("%s of shape %v has %d bytes, but %d follow the header", h.dtype, h.shape, want, size-data)
-	}
-	return h, data, nil
+	return dict, begin + length, nil
 }
 
 // npyDict is the dict as written; shape is nil, or fortran "", when missing.

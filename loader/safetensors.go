@@ -10,10 +10,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"sort"
 	"strings"
-	"sync"
 )
 
 // maxHeader bounds the JSON header of a safetensors file, and the index of a
@@ -29,35 +27,20 @@ const maxHeader = 100_000_000
 // A file that breaks the format gives an error that wraps ErrCorrupt. A file
 // that is cut short by somebody while it is open makes ReadTensor fail; it
 // does not crash the process.
+//
+// The tensors have the names of the file. Open takes the other forms too.
 func OpenSafetensors(path string) (Checkpoint, error) {
 	if strings.HasSuffix(path, ".index.json") {
 		return openSharded(path)
 	}
-	return openSafetensors(path)
-}
-
-func openSafetensors(path string) (*safetensors, error) {
-	f, err := os.Open(path)
+	f, err := openCheckpointFile(path)
 	if err != nil {
-		return nil, fmt.Errorf("loader: %w", err)
+		return nil, err
 	}
-	fi, err := f.Stat()
-	if err == nil && !fi.Mode().IsRegular() {
-		err = errors.New("not a regular file")
-	}
+	c, err := newSafetensors(f)
 	if err != nil {
-		return nil, fmt.Errorf("loader: %s: %w", path, errors.Join(err, f.Close()))
+		return nil, errors.Join(err, f.Close())
 	}
-	src := io.ReaderAt(f)
-	closer := io.Closer(f)
-	if m, err := mapFile(f, fi.Size()); err == nil {
-		src, closer = m, m
-	}
-	c, err := newSafetensors(src, fi.Size(), path)
-	if err != nil {
-		return nil, errors.Join(err, closer.Close())
-	}
-	c.closer = closer
 	return c, nil
 }
 
@@ -65,23 +48,20 @@ func openSafetensors(path string) (*safetensors, error) {
 // stands for it in errors. r must allow concurrent use, as io.ReaderAt says;
 // it stays the caller's, Close does not close it.
 func NewSafetensors(r io.ReaderAt, size int64, name string) (Checkpoint, error) {
-	return newSafetensors(r, size, name)
+	return newSafetensors(&checkpointFile{name: name, size: size, src: r})
 }
 
-// safetensors is a Checkpoint over one file. Everything but src and closer is
-// immutable; mu keeps Close from pulling the map away under a reader.
+// safetensors is a Checkpoint over one file. It is immutable; the file does its
+// own locking.
 type safetensors struct {
-	name    string // for errors
+	*checkpointFile
 	tensors []TensorInfo
 	begin   []int64 // begin[i] is where tensors[i] starts, from the start of the file
 	meta    map[string]string
-
-	mu     sync.RWMutex
-	src    io.ReaderAt // nil once closed
-	closer io.Closer   // nil where the source is the caller's
 }
 
-func newSafetensors(r io.ReaderAt, size int64, name string) (*safetensors, error) {
+func newSafetensors(r *checkpointFile) (*safetensors, error) {
+	name, size := r.name, r.size
 	corrupt := func(format string, args ...any) error {
 		return fmt.Errorf("loader: %s: not a sound safetensors file: %w: %w", name, fmt.Errorf(format, args...), ErrCorrupt)
 	}
@@ -112,7 +92,7 @@ func newSafetensors(r io.ReaderAt, size int64, name string) (*safetensors, error
 		return nil, corrupt("%w", err)
 	}
 	sort.Slice(entries, func(i, j int) bool { return entries[i].Name < entries[j].Name })
-	c := &safetensors{name: name, meta: meta, src: r}
+	c := &safetensors{checkpointFile: r, meta: meta}
 	for _, e := range entries {
 		c.tensors = append(c.tensors, e.TensorInfo)
 		c.begin = append(c.begin, data+e.begin)
@@ -131,41 +111,8 @@ func (c *safetensors) ReadTensor(name string, p []byte, off int64) error {
 	if err := checkRange(name, c.tensors[i].Bytes(), off, len(p)); err != nil {
 		return fmt.Errorf("loader: %s: %w", c.name, err)
 	}
-	c.mu.RLock()
-	defer c.mu.RUnlock()
-	if c.src == nil {
-		return fmt.Errorf("loader: %s: tensor %q: %w", c.name, name, os.ErrClosed)
-	}
-	if err := readFull(c.src, p, c.begin[i]+off); err != nil {
+	if err := readFull(c, p, c.begin[i]+off); err != nil {
 		return fmt.Errorf("loader: %s: tensor %q: %w", c.name, name, err)
 	}
 	return nil
-}
-
-func (c *safetensors) Close() error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.src = nil
-	if c.closer == nil {
-		return nil
-	}
-	err := c.closer.Close()
-	c.closer = nil
-	if err != nil {
-		return fmt.Errorf("loader: %s: %w", c.name, err)
-	}
-	return nil
-}
-
-// readFull fills p from off. An io.ReaderAt may return io.EOF together with
-// all the bytes; a short read is io.ErrUnexpectedEOF.
-func readFull(r io.ReaderAt, p []byte, off int64) error {
-	n, err := r.ReadAt(p, off)
-	switch {
-	case n == len(p):
-		return nil
-	case err == nil || err == io.EOF:
-		return io.ErrUnexpectedEOF
-	}
-	return err
 }

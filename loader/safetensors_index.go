@@ -1,8 +1,9 @@
 package loader
 
-// This file owns sharded checkpoints: a model.safetensors.index.json whose
-// "weight_map" says which file beside it holds which tensor (the convention of
-// the Hugging Face Hub).
+// This file owns sharded checkpoints: a model.safetensors.index.json, or a
+// pytorch_model.bin.index.json, whose "weight_map" says which file beside it
+// holds which tensor (the convention of the Hugging Face Hub). The shards may
+// have any form of a single file.
 
 import (
 	"encoding/json"
@@ -19,17 +20,19 @@ import (
 type sharded struct {
 	path    string
 	tensors []TensorInfo
-	shards  []*safetensors
-	holder  map[string]*safetensors // tensor name -> the shard that has it
+	shards  []Checkpoint
+	holder  map[string]Checkpoint // tensor name -> the shard that has it
 	meta    map[string]string
+
+	container string // of the last shard
 }
 
-func openSharded(path string) (Checkpoint, error) {
+func openSharded(path string) (*sharded, error) {
 	weightMap, err := readIndex(path)
 	if err != nil {
 		return nil, err
 	}
-	c := &sharded{path: path, holder: make(map[string]*safetensors, len(weightMap))}
+	c := &sharded{path: path, holder: make(map[string]Checkpoint, len(weightMap))}
 	if err := c.open(weightMap); err != nil {
 		return nil, errors.Join(err, c.Close())
 	}
@@ -66,12 +69,12 @@ func (c *sharded) open(weightMap map[string]string) error {
 		if !filepath.IsLocal(file) {
 			return fmt.Errorf("loader: %s: shard %q is not beside the index: %w", c.path, file, ErrCorrupt)
 		}
-		s, err := openSafetensors(filepath.Join(filepath.Dir(c.path), file))
+		s, container, err := openContainer(filepath.Join(filepath.Dir(c.path), file))
 		if err != nil {
 			return err
 		}
-		c.shards = append(c.shards, s)
-		for _, t := range s.tensors {
+		c.shards, c.container = append(c.shards, s), container
+		for _, t := range s.Tensors() {
 			if weightMap[t.Name] != file {
 				return fmt.Errorf("loader: %s: tensor %q is in shard %q, but the index has it in %q: %w",
 					c.path, t.Name, file, weightMap[t.Name], ErrCorrupt)
@@ -79,7 +82,7 @@ func (c *sharded) open(weightMap map[string]string) error {
 			c.holder[t.Name] = s
 			c.tensors = append(c.tensors, t)
 		}
-		for k, v := range s.meta {
+		for k, v := range s.Metadata() {
 			if c.meta == nil {
 				c.meta = map[string]string{}
 			}

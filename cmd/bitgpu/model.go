@@ -42,7 +42,7 @@ func (f *modelFlags) addDevice(flags *pflag.FlagSet) {
 
 func addModelFlag(flags *pflag.FlagSet, model *string) {
 	flags.StringVar(model, "model", bitgpu.DefaultModel,
-		"the network, `NAME|FILE|DIR`: demo, a timm name, a .safetensors file or a directory that holds one")
+		"the network, `NAME|FILE|DIR`: demo, a timm name, a checkpoint (safetensors, PyTorch, .npz) or a directory that holds one")
 }
 
 // addHead adds the flag of commands that want logits.

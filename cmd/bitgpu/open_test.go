@@ -97,7 +97,7 @@ func TestNoWeights(t *testing.T) {
 func TestUnknownModel(t *testing.T) {
 	for _, test := range []struct{ args, want string }{
 		{"--model ./none.safetensors", "no file or directory ./none.safetensors"},
-		{"--model " + photos, "no model.safetensors in the directory"},
+		{"--model " + photos, "no checkpoint in the directory"},
 		{"--model demo --weights random:golden", "name of a published model"},
 	} {
 		out := bitgpuRun(t, exitOpen, append([]string{"run", cat}, strings.Fields(test.args)...)...)
