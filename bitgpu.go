@@ -123,6 +123,7 @@ type Info struct {
 	Name       string
 	Config     net.Config
 	Labels     []string // a name for each class
+	Synsets    []string // the WordNet id of each class; nil if they are not known
 	Preprocess loader.Preprocess
 	Precision  Precision  // FP32 or FP16
 	Device     gpu.Info   // the first of Devices

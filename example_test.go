@@ -109,6 +109,28 @@ func ExampleModel_Stream() {
 	// coffee.png automobile
 }
 
+// Evaluate tells how often the network is right about pictures whose classes are known.
+func ExampleModel_Evaluate() {
+	ctx := context.Background()
+	m, err := bitgpu.Open(ctx, bitgpu.Demo, bitgpu.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer m.Close()
+
+	const automobile, cat = 1, 3 // in m.Info().Labels
+	inputs := []bitgpu.Input{
+		{Path: "docs/photos/chelsea.png", Class: cat},
+		{Path: "docs/photos/coffee.png", Class: cat},
+	}
+	e, err := m.Evaluate(ctx, slices.Values(inputs), nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("%d images, top-1 %.0f %%, taken for automobiles: %d\n", e.Images, 100*e.Top1(), e.Classes[automobile].Taken)
+	// Output: 2 images, top-1 50 %, taken for automobiles: 1
+}
+
 // Forward takes tensors that are normalized already, of any size from 32x32 on.
 func ExampleModel_Forward() {
 	ctx := context.Background()

@@ -114,7 +114,7 @@ func describe(name string, c loader.Checkpoint, config *loader.Config) (*source,
 	if err := loader.CheckTensors(c.Tensors(), tensorInfos(shape)); err != nil {
 		return nil, err
 	}
-	s.info = Info{Name: name, Config: shape, Labels: loader.Labels(config, shape.Classes)}
+	s.info = Info{Name: name, Config: shape, Labels: loader.Labels(config, shape.Classes), Synsets: loader.Synsets(config, shape.Classes)}
 	for _, p := range c.Tensors() {
 		s.info.Parameters += int64(p.Len())
 	}

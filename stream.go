@@ -19,6 +19,7 @@ type Input struct {
 	Image image.Image // a decoded picture
 	Path  string      // a file
 	Open  func() (io.ReadCloser, error)
+	Class int // what the picture is, for Evaluate
 }
 
 // Result is the answer to one Input of a stream: Output with one row in each tensor, or Err.

@@ -12,12 +12,18 @@ package loader
 
 import (
 	_ "embed"
+	"slices"
 	"strconv"
 	"strings"
 )
 
 //go:embed labels_imagenet1k.txt
 var imagenet1k string
+
+// synsets_imagenet1k.txt has the WordNet ids of the same classes, one a line.
+//
+//go:embed synsets_imagenet1k.txt
+var imagenet1kSynsets string
 
 // ImageNet1k returns the names of the 1000 classes of ILSVRC 2012 in the order
 // of the logits. The slice is the caller's.
@@ -49,6 +55,24 @@ func Labels(cfg *Config, classes int) []string {
 		labels[i] = "class " + strconv.Itoa(i)
 	}
 	return labels
+}
+
+// Synsets returns the WordNet id of each class of a network, such as "n01440764": the label names of cfg
+// where they are such ids, those of ImageNet-1k for 1000 classes without names; nil if they are not known.
+// cfg may be nil. The slice is the caller's.
+func Synsets(cfg *Config, classes int) []string {
+	if cfg != nil && len(cfg.LabelNames) == classes && classes > 0 {
+		for _, name := range cfg.LabelNames {
+			if !isWordNetID(name) {
+				return nil
+			}
+		}
+		return slices.Clone(cfg.LabelNames)
+	}
+	if classes == 1000 {
+		return strings.Split(strings.TrimSuffix(imagenet1kSynsets, "\n"), "\n")
+	}
+	return nil
 }
 
 // isWordNetID reports whether name is "n" and eight digits, ImageNet's name of

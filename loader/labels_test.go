@@ -2,6 +2,8 @@ package loader_test
 
 import (
 	"reflect"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/bitgpu/bitgpu/loader"
@@ -59,5 +61,33 @@ func TestLabels(t *testing.T) {
 	}
 	if got := loader.Labels(nil, 21843); len(got) != 21843 || got[21842] != "class 21842" {
 		t.Errorf("%d labels, the last %q", len(got), got[len(got)-1])
+	}
+}
+
+// TestSynsets are in the order of the logits, which is their own.
+func TestSynsets(t *testing.T) {
+	ids, labels := loader.Synsets(nil, 1000), loader.ImageNet1k()
+	if len(ids) != 1000 || !slices.IsSorted(ids) {
+		t.Fatalf("%d ids", len(ids))
+	}
+	for i, want := range map[int][2]string{0: {"n01440764", "tench"}, 285: {"n02124075", "Egyptian cat"}, 999: {"n15075141", "toilet tissue"}} {
+		if ids[i] != want[0] || !strings.EqualFold(labels[i], want[1]) {
+			t.Errorf("class %d: %s, %s; want %s", i, ids[i], labels[i], want)
+		}
+	}
+	for _, id := range ids {
+		if len(id) != 9 || id[0] != 'n' {
+			t.Errorf("%q is no WordNet id", id)
+		}
+	}
+	named := &loader.Config{LabelNames: []string{"n02124075", "n01440764"}}
+	if got := loader.Synsets(named, 2); !slices.Equal(got, named.LabelNames) {
+		t.Errorf("%v of a config", got)
+	}
+	if got := loader.Synsets(&loader.Config{LabelNames: []string{"n02124075", "cat"}}, 2); got != nil {
+		t.Errorf("%v for names that are no ids", got)
+	}
+	if got := loader.Synsets(nil, 10); got != nil {
+		t.Errorf("%v for 10 classes", got)
 	}
 }

@@ -24,6 +24,11 @@ type inputFlags struct {
 
 func (f *inputFlags) add(flags *pflag.FlagSet) {
 	f.pictures.add(flags)
+	f.addRunning(flags)
+}
+
+// addRunning adds the flags that say how pictures are run.
+func (f *inputFlags) addRunning(flags *pflag.FlagSet) {
 	flags.Var(&f.batch, "batch", "pictures that run at once")
 	flags.BoolVar(&f.tensor, "tensor", false, "PATHs are .npy files, float32 [N,3,H,W], already normalized; each row is a picture")
 }
@@ -31,6 +36,7 @@ func (f *inputFlags) add(flags *pflag.FlagSet) {
 // answer is what became of one picture.
 type answer struct {
 	file   string // with --tensor, of an array of more than one row, FILE#ROW
+	class  int    // as the input's
 	output *bitgpu.Output
 	err    error
 }
@@ -44,6 +50,9 @@ type job struct {
 	tell   bool // print what is wrong with an input to stderr
 	quiet  bool // no progress bar, because answers go to the terminal as they come
 	answer func(*answer) error
+
+	source iter.Seq[input] // in place of paths, if set
+	status func() string   // what the progress bar says beside the count; nil for nothing
 }
 
 // check checks the flags, and that there is something to do.
@@ -72,6 +81,7 @@ func (f *inputFlags) check(flags *pflag.FlagSet, paths []string) error {
 // that it returns ends the run. The result is an errInputs if inputs failed.
 func (j *job) run(ctx context.Context, m *bitgpu.Model) error {
 	in := j.inputs(&j.flags.pictures, j.paths)
+	in.source = j.source
 	answers := pictures
 	if j.flags.tensor {
 		in.extensions = tensorFiles
@@ -94,6 +104,9 @@ func (j *job) run(ctx context.Context, m *bitgpu.Model) error {
 			return err
 		}
 		count.add(a.file, a.err)
+		if j.status != nil {
+			count.bar.describe(j.status())
+		}
 	}
 	return count.result(ctx)
 }
@@ -153,7 +166,7 @@ func pictures(ctx context.Context, m *bitgpu.Model, in inputs, want bitgpu.Outpu
 			}
 		}
 		for r := range m.Stream(ctx, stream, want) {
-			if ctx.Err() != nil || !yield(answer{r.Input.Name, r.Output, r.Err}) {
+			if ctx.Err() != nil || !yield(answer{r.Input.Name, r.Input.Class, r.Output, r.Err}) {
 				return
 			}
 		}

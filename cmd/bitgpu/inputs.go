@@ -33,9 +33,10 @@ var (
 
 // input is a file, or the reason why a PATH gives none.
 type input struct {
-	file string // its name, for the answers
-	err  error
-	open func(context.Context) (io.ReadCloser, error) // of what is no file on a disk; nil for one
+	file  string // its name, for the answers
+	class int    // where classes are known
+	err   error
+	open  func(context.Context) (io.ReadCloser, error) // of what is no file on a disk; nil for one
 }
 
 // source is an input as a model's stream takes it.
@@ -44,9 +45,9 @@ func (i input) source(ctx context.Context) bitgpu.Input {
 	case i.err != nil:
 		return bitgpu.Input{Name: i.file, Open: func() (io.ReadCloser, error) { return nil, i.err }}
 	case i.open != nil:
-		return bitgpu.Input{Name: i.file, Open: func() (io.ReadCloser, error) { return i.open(ctx) }}
+		return bitgpu.Input{Name: i.file, Class: i.class, Open: func() (io.ReadCloser, error) { return i.open(ctx) }}
 	}
-	return bitgpu.Input{Name: i.file, Path: i.file}
+	return bitgpu.Input{Name: i.file, Class: i.class, Path: i.file}
 }
 
 // read brings a picture's file into memory.
@@ -72,10 +73,14 @@ type inputs struct {
 	stdin      io.Reader       // what "-" reads
 	extensions []string        // of the files that directories are searched for
 	web        *loader.Fetcher // of URLs
+	source     iter.Seq[input] // in place of paths, if set; can be gone through more than once
 }
 
 // all yields the files in the order of the arguments; those of a directory or a glob sorted. An argument that leads to no file yields one input with an error.
 func (in inputs) all() iter.Seq[input] {
+	if in.source != nil {
+		return in.source
+	}
 	return func(yield func(input) bool) {
 		for _, path := range in.named {
 			for i := range in.literal(path) {
@@ -193,6 +198,11 @@ func one(i input) iter.Seq[input] {
 	return func(yield func(input) bool) { yield(i) }
 }
 
+// takes says whether a file in a directory is chosen.
+func (in inputs) takes(name string) bool {
+	return slices.Contains(in.extensions, strings.ToLower(filepath.Ext(name)))
+}
+
 // directory yields the files with the wanted extensions below dir, sorted as filepath.WalkDir does.
 // What begins with a dot is left out; links to directories are not followed, but dir may be one.
 func (in inputs) directory(dir string) iter.Seq[input] {
@@ -216,7 +226,7 @@ func (in inputs) directory(dir string) iter.Seq[input] {
 					return fs.SkipDir
 				}
 				return nil
-			case d.IsDir() || !slices.Contains(in.extensions, strings.ToLower(filepath.Ext(path))):
+			case d.IsDir() || !in.takes(path):
 				return nil
 			case d.Type()&fs.ModeSymlink != 0:
 				if stat, err := os.Stat(path); err == nil && !stat.Mode().IsRegular() {

@@ -33,6 +33,11 @@ type pictureFlags struct {
 
 func (f *pictureFlags) add(flags *pflag.FlagSet) {
 	flags.StringArrayVarP(&f.named, "input", "i", nil, "a `PATH` to begin with, taken literally; - is a picture on standard input")
+	f.addReading(flags)
+}
+
+// addReading adds the flags of commands that know by themselves where pictures come from.
+func (f *pictureFlags) addReading(flags *pflag.FlagSet) {
 	flags.IntVar(&f.size, "size", 0, "height and width in `pixels`, in place of the model's")
 	flags.Float64Var(&f.cropPct, "crop-pct", 0, "the `part` of the resized picture's shorter side that the crop keeps, in place of the model's")
 	flags.StringVar(&f.interpolation, "interpolation", "", "how pictures are resized, `"+strings.Join(loader.Interpolations(), "|")+"`, in place of the model's")

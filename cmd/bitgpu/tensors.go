@@ -20,6 +20,7 @@ func tensors(ctx context.Context, m *bitgpu.Model, in inputs, want bitgpu.Output
 		files := ordered(ctx, in.all(), 1, func(i input) input { return i })
 		for i := range files {
 			for a := range rows(ctx, m, i, want) {
+				a.class = i.class
 				if ctx.Err() != nil || !yield(a) {
 					return
 				}

@@ -111,6 +111,13 @@ func (b *bar) add() {
 	}
 }
 
+// describe puts another text in front of the bar.
+func (b *bar) describe(what string) {
+	if b != nil {
+		b.Describe(what)
+	}
+}
+
 // pause takes the bar off the screen, so that a message can be printed.
 func (b *bar) pause() {
 	if b != nil {
