@@ -80,7 +80,7 @@ const magicLen = 12
 func imageFormats() [8]imageFormat {
 	return [...]imageFormat{
 		{"PNG", "\x89PNG\r\n\x1a\n", decodeWith(png.DecodeConfig, png.Decode)},
-		{"JPEG", "\xff\xd8\xff", decodeJPEG},
+		{"JPEG", "\xff\xd8\xff", chosenJPEG},
 		{"GIF", "GIF87a", decodeGIF},
 		{"GIF", "GIF89a", decodeGIF},
 		{"BMP", "BM????\x00\x00\x00\x00", decodeWith(bmp.DecodeConfig, bmp.Decode)},

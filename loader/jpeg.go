@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 )
 
 // maxScans keeps a small file from making the decoder go through a large
@@ -48,40 +49,62 @@ func decodeJPEG(data []byte, limits DecodeLimits) (*Image, error) {
 func (d *jpegDecoder) readSegments() error {
 	scans := 0
 	for {
-		marker, err := d.nextMarker()
-		if err != nil {
-			return err
-		}
+		marker, body, err := d.nextSegment()
 		switch {
-		case marker == 0, marker == 1, jpegRST0 <= marker && marker <= jpegRST7:
-			continue // no segment
+		case err != nil:
+			return err
+		case marker == jpegEOI && scans == 0:
+			return errors.New("no scan in the file")
 		case marker == jpegEOI:
-			if scans == 0 {
-				return errors.New("no scan in the file")
-			}
 			return nil
-		}
-		if len(d.data)-d.pos < 2 {
-			return io.ErrUnexpectedEOF
-		}
-		n := int(binary.BigEndian.Uint16(d.data[d.pos:]))
-		if n < 2 {
-			return errors.New("short segment")
-		}
-		if len(d.data)-d.pos < n {
-			return io.ErrUnexpectedEOF
-		}
-		body := d.data[d.pos+2 : d.pos+n]
-		d.pos += n
-		if marker != jpegSOS {
+		case marker != jpegSOS:
 			err = d.segment(marker, body)
-		} else if scans++; scans > maxScans {
-			err = fmt.Errorf("more than %d scans", maxScans)
-		} else {
-			err = d.scan(body)
+		default:
+			if scans++; scans > maxScans {
+				err = fmt.Errorf("more than %d scans", maxScans)
+			} else {
+				err = d.scan(body)
+			}
 		}
 		if err != nil {
 			return err
+		}
+	}
+}
+
+// nextSegment goes to the end of the next segment, or of the end marker, which
+// has no body.
+func (d *jpegDecoder) nextSegment() (marker uint8, body []byte, err error) {
+	for marker <= 1 || jpegRST0 <= marker && marker <= jpegRST7 { // no segment
+		if marker, err = d.nextMarker(); err != nil || marker == jpegEOI {
+			return marker, nil, err
+		}
+	}
+	if len(d.data)-d.pos < 2 {
+		return 0, nil, io.ErrUnexpectedEOF
+	}
+	n := int(binary.BigEndian.Uint16(d.data[d.pos:]))
+	if n < 2 {
+		return 0, nil, errors.New("short segment")
+	}
+	if len(d.data)-d.pos < n {
+		return 0, nil, io.ErrUnexpectedEOF
+	}
+	body = d.data[d.pos+2 : d.pos+n]
+	d.pos += n
+	return marker, body, nil
+}
+
+// jpegSegments yields the segments of a file up to the first scan's header, or
+// to what is damaged.
+func jpegSegments(data []byte) iter.Seq2[uint8, []byte] {
+	return func(yield func(uint8, []byte) bool) {
+		d := &jpegDecoder{data: data, pos: 2}
+		for {
+			marker, body, err := d.nextSegment()
+			if err != nil || marker == jpegEOI || !yield(marker, body) || marker == jpegSOS {
+				return
+			}
 		}
 	}
 }

@@ -17,6 +17,9 @@ type huffmanTable struct {
 	// fast is indexed by the next fastBits bits: length<<8 | value, or 0 for
 	// codes that are longer.
 	fast [1 << fastBits]uint16
+	// quick is indexed likewise: a quickCode where the code, taken to be one of
+	// an AC coefficient, and the value after it fit; or 0.
+	quick [1 << fastBits]int32
 	// For codes of n bits: limit[n] is one more than the largest, left-aligned
 	// to 16 bits; offset[n] added to a code gives its index in values.
 	limit  [17]uint32
@@ -59,8 +62,19 @@ func newHuffmanTable(spec []byte) (*huffmanTable, int, error) {
 		t.limit[length] = uint32(code) << (16 - length)
 		code <<= 1
 	}
+	for next := range t.quick {
+		length, symbol := int(t.fast[next]>>8), int(t.fast[next]&0xff)
+		if size := symbol & 15; size > 0 && length > 0 && length+size <= fastBits {
+			b := bitReader{bits: uint64(next) << (64 - fastBits + length)}
+			t.quick[next] = quickCode(b.extend(size), symbol>>4, length+size)
+		}
+	}
 	return t, 16 + total, nil
 }
+
+// quickCode joins a coefficient, the zeros before it and the bits of both: less
+// than 16.
+func quickCode(value int32, run, bits int) int32 { return value<<8 | int32(run<<4|bits) }
 
 // bitReader reads the bits of one scan. At a marker, and at the end of the
 // data, it goes on with zeros; overrun tells whether they were used. It never

@@ -129,6 +129,11 @@ func (d *jpegDecoder) scanComponent(id, tables uint8) (scanComponent, error) {
 		if c.quant == nil {
 			return scanComponent{}, fmt.Errorf("no quantization table %d", c.table)
 		}
+		for class, number := range [2]uint8{dc, ac} {
+			if d.huffman[class][number] == nil && !d.progressive {
+				d.huffman[class][number] = standardHuffman(uint8(class), number)
+			}
+		}
 		return scanComponent{jpegComponent: c, dc: d.huffman[0][dc], ac: d.huffman[1][ac]}, nil
 	}
 	return scanComponent{}, fmt.Errorf("scan of an unknown component %d", id)
@@ -174,25 +179,31 @@ func (s *jpegScan) sequentialBlock(c *scanComponent, x, y int) {
 	var block [64]int32
 	block[0] = c.prediction * int32(c.quant[0])
 	used := 0
+	quick, quant := &c.ac.quick, c.quant
 	for k := 1; k < 64; k++ {
 		if b.n < 32 {
 			b.fill()
 		}
-		run := b.symbol(c.ac)
-		size := run & 15
-		if run >>= 4; size == 0 {
-			if run != 15 {
-				break
+		e := quick[b.bits>>(64-fastBits)]
+		if e == 0 {
+			symbol := b.symbol(c.ac)
+			run, size := symbol>>4, symbol&15
+			if size == 0 {
+				if run != 15 {
+					break
+				}
+				k += 15
+				continue
 			}
-			k += 15
-			continue
+			e = quickCode(b.extend(size), run, 0)
 		}
-		k += run
-		if k > 63 {
+		b.bits <<= e & 15
+		b.n -= int(e & 15)
+		if k += int(e >> 4 & 15); k > 63 {
 			b.bad = true
 			break
 		}
-		block[zigzag[k]] = b.extend(size) * int32(c.quant[k])
+		block[zigzag[k]] = e >> 8 * int32(quant[k])
 		used = k
 	}
 	c.store(x, y, &block, used)

@@ -104,7 +104,7 @@ func TestJPEGMalformed(t *testing.T) {
 		"two frames":            {with(plain, jpegSOF0, twice), "more than one frame"},
 		"no frame":              {with(plain, jpegSOF0, without), "scan before the frame"},
 		"no scan":               {with(plain, jpegSOS, without), "no scan"},
-		"no Huffman tables":     {with(plain, jpegDHT, without), "without its Huffman table"},
+		"no Huffman tables":     {with(splitJPEG(t, "jpeg_420_prog.jpg"), jpegDHT, without), "without its Huffman table"},
 		"no quantization":       {with(plain, jpegDQT, without), "no quantization table"},
 		"12 bits":               {with(plain, jpegSOF0, edited(0, 12)), "precision: 12"},
 		"no rows":               {with(plain, jpegSOF0, func(s jpegSegment) []jpegSegment { return edited(2, 0)(edited(1, 0)(s)[0]) }), "empty image"},
@@ -178,6 +178,19 @@ func TestJPEGTolerates(t *testing.T) {
 	got, err := DecodeBytes(append(loose, "trailing"...), DecodeLimits{})
 	if err != nil || !bytes.Equal(got.Pix, want.Pix) {
 		t.Errorf("%v", err)
+	}
+}
+
+// Cameras leave out the tables that the standard proposes; jpeg_420.jpg has these.
+func TestJPEGWithoutHuffmanTables(t *testing.T) {
+	segments := splitJPEG(t, "jpeg_420.jpg")
+	want, err := DecodeBytes(joinJPEG(segments), DecodeLimits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := DecodeBytes(with(segments, jpegDHT, without), DecodeLimits{})
+	if err != nil || !bytes.Equal(got.Pix, want.Pix) {
+		t.Errorf("%v, or other pixels", err)
 	}
 }
 

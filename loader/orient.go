@@ -39,29 +39,15 @@ func (e *Encoded) Orientation() int {
 	return 1
 }
 
-// jpegEXIF returns the body of the first APP1 segment with EXIF in it. It looks
-// at the segments before the first scan, as every reader does.
+// jpegEXIF returns the body of the first APP1 segment with EXIF in it.
 func jpegEXIF(data []byte) []byte {
 	const app1 = 0xe1
-	d := &jpegDecoder{data: data, pos: 2}
-	for {
-		marker, err := d.nextMarker()
-		if err != nil || marker == jpegSOS || marker == jpegEOI || len(data)-d.pos < 2 {
-			return nil
-		}
-		if marker <= 1 || jpegRST0 <= marker && marker <= jpegRST7 {
-			continue // no segment
-		}
-		n := int(binary.BigEndian.Uint16(data[d.pos:]))
-		if n < 2 || len(data)-d.pos < n {
-			return nil
-		}
-		body := data[d.pos+2 : d.pos+n]
+	for marker, body := range jpegSegments(data) {
 		if marker == app1 && bytes.HasPrefix(body, []byte("Exif\x00")) {
 			return body
 		}
-		d.pos += n
 	}
+	return nil
 }
 
 // pngEXIF returns the body of the eXIf chunk, which may be anywhere.
