@@ -1,5 +1,5 @@
 # README's two commands are `make run` and `make test`; each is complete by itself on a fresh machine.
-.PHONY: run test test-drivers test-peer bench bench-ci bench-peer shaders lint deps
+.PHONY: run test test-drivers test-peer bench bench-ci bench-peer turbojpeg shaders lint deps
 
 # The demo network on the pictures in docs/photos.
 run: deps
@@ -35,6 +35,14 @@ bench-ci: deps
 bench-peer: deps
 	go build -o bin/bitgpu ./cmd/bitgpu
 	tests/peer/run.sh compare.py
+
+# The command with libjpeg-turbo as its JPEG decoder: the same pixels sooner. Then the tests of pictures with it,
+# and both decoders in turn on the same files.
+turbojpeg: deps
+	@if command -v apt-get >/dev/null && ! dpkg -s libturbojpeg0-dev >/dev/null 2>&1; then $(INSTALL) libturbojpeg0-dev; fi
+	go build -tags turbojpeg -o bin/bitgpu ./cmd/bitgpu
+	go test -count=1 -tags turbojpeg ./loader
+	go test -tags turbojpeg -run '^$$' -bench DecodeJPEG ./loader
 
 # Rebuilds the SPIR-V in shaders/spv from the GLSL beside it. That of kernels with cooperative matrices
 # needs a newer compiler than Debian 12's, which `tests/drivers.sh glslang` makes.

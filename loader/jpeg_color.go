@@ -35,10 +35,14 @@ func rowYCbCr(rgb []uint8, c *[4][]uint8) {
 	blue, red := c[1][:len(luma)], c[2][:len(luma)]
 	for x, l := range luma {
 		y, cb, cr := int32(l), int32(blue[x])-128, int32(red[x])-128
+		r := y + (crToR*cr+half)>>16
+		g := y + (half-cbToG*cb-crToG*cr)>>16
+		b := y + (cbToB*cb+half)>>16
+		if uint32(r|g|b) > 255 { // one test for what most pixels need not
+			r, g, b = int32(clampByte(r)), int32(clampByte(g)), int32(clampByte(b))
+		}
 		d := rgb[3*x : 3*x+3 : 3*x+3]
-		d[0] = clampByte(y + (crToR*cr+half)>>16)
-		d[1] = clampByte(y + (half-cbToG*cb-crToG*cr)>>16)
-		d[2] = clampByte(y + (cbToB*cb+half)>>16)
+		d[0], d[1], d[2] = uint8(r), uint8(g), uint8(b)
 	}
 }
 

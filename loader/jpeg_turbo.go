@@ -3,7 +3,7 @@
 // This file owns JPEG by libjpeg-turbo, for builds with the tag turbojpeg: the
 // pixels of decodeJPEG, sooner. Files that libjpeg-turbo refuses, or only warns
 // about, go to decodeJPEG, so that both builds take the same files and give the
-// same errors. Arithmetic coding, which decodeJPEG lacks, is the exception.
+// same errors.
 
 package loader
 

@@ -52,10 +52,13 @@ func BenchmarkDecodeJPEG(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		for name, decode := range map[string]func([]byte, DecodeLimits) (*Image, error){"go": decodeJPEG, "turbojpeg": turboJPEG} {
-			b.Run(filepath.Base(file)+"/"+name, func(b *testing.B) {
+		for _, d := range []struct {
+			name   string
+			decode func([]byte, DecodeLimits) (*Image, error)
+		}{{"go", decodeJPEG}, {"turbojpeg", turboJPEG}} {
+			b.Run(filepath.Base(file)+"/"+d.name, func(b *testing.B) {
 				for b.Loop() {
-					if m, err := decode(data, DecodeLimits{}); m == nil || err != nil {
+					if m, err := d.decode(data, DecodeLimits{}); m == nil || err != nil {
 						b.Fatal(m, err)
 					}
 				}
