@@ -44,7 +44,7 @@ func (s *source) withHead(h *loader.Head) error {
 		s.tensors[t.Name] = t
 		s.info.Parameters += int64(t.Len())
 	}
-	s.info.Config.Classes, s.info.Labels = len(h.Labels), h.Labels
+	s.info.Config.Classes, s.info.Labels, s.info.Synsets = len(h.Labels), h.Labels, nil
 	return nil
 }
 

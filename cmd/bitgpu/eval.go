@@ -70,6 +70,7 @@ func (a *app) evalCommand() *cobra.Command {
 	o.inputs.pictures.addReading(flags)
 	o.inputs.addRunning(flags)
 	o.model.addTTA(flags)
+	o.model.addHead(flags)
 	flags.StringVar(&o.labels, "labels", "", "files and their classes, `FILE.csv`, in place of folders")
 	flags.StringVar(&o.classMap, "class-map", "", "names of the classes in the order of the model's, `FILE.txt|FILE.json`")
 	flags.StringVar(&o.classes, "classes", classesAuto, "what says which class a folder is, `auto|names|sorted|natural`")
