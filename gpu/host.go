@@ -37,6 +37,38 @@ type HostFeatures struct {
 	CooperativeMatrix   bool // VkPhysicalDeviceCooperativeMatrixFeaturesKHR.cooperativeMatrix and vulkanMemoryModel; used only with Float16
 }
 
+// Devices lists the devices of the host's instance that Open can use, as Enumerate does with an instance of its own; it
+// needs no more of the host than the instance. The host finds its VkPhysicalDevice by Info.UUID.
+func (h *Host) Devices() ([]Info, error) {
+	if h.Instance == 0 {
+		return nil, errors.New("gpu: a host must give its instance")
+	}
+	in, err := h.instance()
+	if err != nil {
+		return nil, err
+	}
+	defer in.Destroy()
+	return listInfos(in)
+}
+
+// instance adopts the host's.
+func (h *Host) instance() (*vk.Instance, error) {
+	var loader *vk.Loader
+	if h.GetInstanceProcAddr != 0 {
+		loader = vk.LoaderFrom(h.GetInstanceProcAddr)
+	} else {
+		var err error
+		if loader, err = vk.OpenLoader(); err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrNoVulkan, err)
+		}
+	}
+	in, err := vk.AdoptInstance(loader, vk.FromAddress[vk.InstanceHandle](h.Instance))
+	if err != nil {
+		return nil, fmt.Errorf("gpu: the host's instance: %w", classify(err))
+	}
+	return in, nil
+}
+
 // adopt uses the host's objects.
 func (d *Device) adopt(o Options) error {
 	h := o.Host
@@ -46,22 +78,13 @@ func (d *Device) adopt(o Options) error {
 	if h.Instance == 0 || h.PhysicalDevice == 0 || h.Device == 0 || h.Queue == 0 {
 		return errors.New("gpu: a host must give its instance, physical device, device and queue")
 	}
-	var loader *vk.Loader
-	if h.GetInstanceProcAddr != 0 {
-		loader = vk.LoaderFrom(h.GetInstanceProcAddr)
-	} else {
-		var err error
-		if loader, err = vk.OpenLoader(); err != nil {
-			return fmt.Errorf("%w: %w", ErrNoVulkan, err)
-		}
-	}
 	version := uint32(h.APIVersion)
 	if version == 0 {
 		version = oldestVersion
 	}
-	in, err := vk.AdoptInstance(loader, vk.FromAddress[vk.InstanceHandle](h.Instance))
+	in, err := h.instance()
 	if err != nil {
-		return fmt.Errorf("gpu: the host's instance: %w", classify(err))
+		return err
 	}
 	d.instance = in
 	p, err := in.Describe(vk.FromAddress[vk.PhysicalDevice](h.PhysicalDevice), version)

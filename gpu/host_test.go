@@ -173,3 +173,21 @@ func TestHostErrors(t *testing.T) {
 		}
 	}
 }
+
+// A host's instance has the devices that one of our own has, and is as good afterwards.
+func TestHostDevices(t *testing.T) {
+	h := newHost(t)
+	want, err := Enumerate()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		got, err := (&Host{Instance: vk.Address(h.instance.Handle())}).Devices()
+		if err != nil || len(got) != len(want) || got[0].UUID != want[0].UUID || got[0].Name != want[0].Name {
+			t.Errorf("%v, %v, want %v", got, err, want)
+		}
+	}
+	if _, err := (&Host{}).Devices(); err == nil {
+		t.Error("devices of no instance")
+	}
+}

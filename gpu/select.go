@@ -32,6 +32,11 @@ func Enumerate() ([]Info, error) {
 		return nil, err
 	}
 	defer in.Destroy()
+	return listInfos(in)
+}
+
+// listInfos describes the devices that can be used.
+func listInfos(in *vk.Instance) ([]Info, error) {
 	all, err := listCandidates(in)
 	if err != nil {
 		return nil, err

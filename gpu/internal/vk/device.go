@@ -16,14 +16,20 @@ type Device struct {
 }
 
 // NewDevice makes a device with so many queues of each of the families (at most two of each), with the features
-// switched on.
-func (p *Physical) NewDevice(families, queues []uint32, f Features) (*Device, error) {
+// switched on. extensions are further ones, at most 16.
+func (p *Physical) NewDevice(families, queues []uint32, f Features, extensions ...string) (*Device, error) {
 	d := &Device{owned: true}
 	if len(families) != len(queues) {
 		return nil, check("vkCreateDevice", TooManyObjects)
 	}
+	names, free, err := cStrings("vkCreateDevice", extensions)
+	if err != nil {
+		return nil, err
+	}
+	defer free()
 	r := C.bgCreateDevice(p.in.c, to[C.VkPhysicalDevice](p.Handle), &p.c, f.bits(), C.uint32_t(len(families)),
-		(*C.uint32_t)(unsafe.SliceData(families)), (*C.uint32_t)(unsafe.SliceData(queues)), &d.c)
+		(*C.uint32_t)(unsafe.SliceData(families)), (*C.uint32_t)(unsafe.SliceData(queues)), C.uint32_t(len(extensions)),
+		names, &d.c)
 	if err := check("vkCreateDevice", Result(r)); err != nil {
 		return nil, err
 	}

@@ -23,8 +23,8 @@ type Instance struct {
 
 // NewInstance makes an instance of version 1.3 (of which every loader since 1.1 accepts the request), with
 // the validation layer if asked for: its warnings and errors are collected for TakeMessages. Devices that
-// are not fully conformant are listed too where the loader can.
-func NewInstance(l *Loader, validation bool) (*Instance, error) {
+// are not fully conformant are listed too where the loader can. extensions are further ones, at most 16.
+func NewInstance(l *Loader, validation bool, extensions ...string) (*Instance, error) {
 	var options C.uint32_t
 	if validation {
 		options |= C.BG_INSTANCE_VALIDATION
@@ -36,10 +36,37 @@ func NewInstance(l *Loader, validation bool) (*Instance, error) {
 		options |= C.BG_INSTANCE_PORTABILITY
 	}
 	in := &Instance{owned: true, checks: validation}
-	if err := check("vkCreateInstance", Result(C.bgCreateInstance(l.get, options, &in.c))); err != nil {
+	names, free, err := cStrings("vkCreateInstance", extensions)
+	if err != nil {
+		return nil, err
+	}
+	defer free()
+	r := Result(C.bgCreateInstance(l.get, options, C.uint32_t(len(extensions)), names, &in.c))
+	if err := check("vkCreateInstance", r); err != nil {
 		return nil, err
 	}
 	return in, nil
+}
+
+// cStrings copies names of extensions into an array in C memory, which free frees.
+func cStrings(call string, names []string) (array **C.char, free func(), err error) {
+	if len(names) > C.BG_MAX_EXTENSIONS {
+		return nil, nil, check(call, TooManyObjects)
+	}
+	if len(names) == 0 {
+		return nil, func() {}, nil
+	}
+	array = (**C.char)(C.calloc(C.size_t(len(names)), C.size_t(unsafe.Sizeof((*C.char)(nil)))))
+	all := unsafe.Slice(array, len(names))
+	for i, n := range names {
+		all[i] = C.CString(n)
+	}
+	return array, func() {
+		for _, s := range all {
+			C.free(unsafe.Pointer(s))
+		}
+		C.free(unsafe.Pointer(array))
+	}, nil
 }
 
 // AdoptInstance uses an instance that somebody else made and will destroy. It must be of version 1.1 or newer.

@@ -26,6 +26,9 @@ const (
 	OutOfPoolMemory      = Result(vulkan.ErrorOutOfPoolMemory)
 	FragmentedPool       = Result(vulkan.ErrorFragmentedPool)
 	InvalidShader        = Result(vulkan.ErrorInvalidShaderNv)
+	Suboptimal           = Result(vulkan.Suboptimal) // of swapchains, as are the next two
+	OutOfDate            = Result(vulkan.ErrorOutOfDate)
+	SurfaceLost          = Result(vulkan.ErrorSurfaceLost)
 	Unknown              = Result(-13) // VK_ERROR_UNKNOWN, newer than the binding
 )
 
@@ -64,6 +67,12 @@ func (r Result) Error() string {
 		return "VK_ERROR_FRAGMENTED_POOL"
 	case InvalidShader:
 		return "VK_ERROR_INVALID_SHADER_NV"
+	case Suboptimal:
+		return "VK_SUBOPTIMAL_KHR"
+	case OutOfDate:
+		return "VK_ERROR_OUT_OF_DATE_KHR"
+	case SurfaceLost:
+		return "VK_ERROR_SURFACE_LOST_KHR"
 	case Unknown:
 		return "VK_ERROR_UNKNOWN"
 	}

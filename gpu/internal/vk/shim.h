@@ -43,6 +43,7 @@ enum {
 #define BG_MAX_QUEUES 2     // families of a device, and queues of a family
 #define BG_MAX_BINDINGS 32  // storage buffers of one kernel
 #define BG_MAX_SPEC 64      // specialization constants of one kernel
+#define BG_MAX_EXTENSIONS 16
 #define BG_MAX_MATRICES 16  // sizes of cooperative matrices
 
 // bgMessage is one message of the validation layer, in a list with the newest first.
@@ -99,7 +100,9 @@ typedef struct bgPhysical {
 uint32_t bgInstanceVersion(PFN_vkGetInstanceProcAddr get);
 VkBool32 bgHasLayer(PFN_vkGetInstanceProcAddr get, const char *layer);
 VkBool32 bgHasInstanceExtension(PFN_vkGetInstanceProcAddr get, const char *layer, const char *name);
-VkResult bgCreateInstance(PFN_vkGetInstanceProcAddr get, uint32_t options, bgInstance **out);
+// names are further extensions, at most BG_MAX_EXTENSIONS.
+VkResult bgCreateInstance(PFN_vkGetInstanceProcAddr get, uint32_t options, uint32_t count, const char *const *names,
+                          bgInstance **out);
 VkResult bgAdoptInstance(PFN_vkGetInstanceProcAddr get, VkInstance handle, bgInstance **out);
 void bgDestroyInstance(bgInstance *in, VkBool32 owned);  // messages can still be taken afterwards
 void bgFreeInstance(bgInstance *in);
@@ -110,7 +113,8 @@ VkResult bgPhysicalDevices(const bgInstance *in, uint32_t *count, VkPhysicalDevi
 VkResult bgDescribe(const bgInstance *in, VkPhysicalDevice phys, uint32_t apiVersion, bgPhysical *out);
 void bgMemoryBudget(const bgInstance *in, VkPhysicalDevice phys, uint64_t *budget, uint64_t *usage);
 VkResult bgCreateDevice(const bgInstance *in, VkPhysicalDevice phys, const bgPhysical *info, uint32_t features,
-                        uint32_t familyCount, const uint32_t *families, const uint32_t *queues, bgDevice **out);
+                        uint32_t familyCount, const uint32_t *families, const uint32_t *queues, uint32_t nameCount,
+                        const char *const *names, bgDevice **out);  // names as in bgCreateInstance
 VkResult bgAdoptDevice(const bgInstance *in, VkDevice handle, bgDevice **out);
 void bgDestroyDevice(bgDevice *d, VkBool32 owned);
 

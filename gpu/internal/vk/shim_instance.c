@@ -98,7 +98,8 @@ VkResult bgAdoptInstance(PFN_vkGetInstanceProcAddr get, VkInstance handle, bgIns
     return VK_SUCCESS;
 }
 
-VkResult bgCreateInstance(PFN_vkGetInstanceProcAddr get, uint32_t options, bgInstance **out) {
+VkResult bgCreateInstance(PFN_vkGetInstanceProcAddr get, uint32_t options, uint32_t count, const char *const *names,
+                          bgInstance **out) {
     PFN_vkCreateInstance create = (PFN_vkCreateInstance)global(get, "vkCreateInstance");
     bgInstance *in = calloc(1, sizeof *in);
     if (create == NULL || in == NULL) {
@@ -106,8 +107,9 @@ VkResult bgCreateInstance(PFN_vkGetInstanceProcAddr get, uint32_t options, bgIns
         return create == NULL ? VK_ERROR_INITIALIZATION_FAILED : VK_ERROR_OUT_OF_HOST_MEMORY;
     }
     const char *layers[] = {VALIDATION_LAYER};
-    const char *extensions[3];
+    const char *extensions[3 + BG_MAX_EXTENSIONS];
     uint32_t extensionCount = 0;
+    for (uint32_t i = 0; i < count && i < BG_MAX_EXTENSIONS; i++) extensions[extensionCount++] = names[i];
     VkApplicationInfo app = {
         .sType = VK_STRUCTURE_TYPE_APPLICATION_INFO, .pEngineName = "bitgpu", .apiVersion = VK_API_VERSION_1_3};
     VkInstanceCreateInfo info = {.sType = VK_STRUCTURE_TYPE_INSTANCE_CREATE_INFO, .pApplicationInfo = &app};

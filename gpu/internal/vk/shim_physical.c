@@ -212,7 +212,8 @@ static VkResult resolveDevice(PFN_vkGetDeviceProcAddr get, VkDevice handle, bgDe
 }
 
 VkResult bgCreateDevice(const bgInstance *in, VkPhysicalDevice phys, const bgPhysical *p, uint32_t features,
-                        uint32_t familyCount, const uint32_t *families, const uint32_t *queues, bgDevice **out) {
+                        uint32_t familyCount, const uint32_t *families, const uint32_t *queues, uint32_t nameCount,
+                        const char *const *others, bgDevice **out) {
     const float priorities[BG_MAX_QUEUES] = {1, 1};
     VkDeviceQueueCreateInfo infos[BG_MAX_QUEUES];
     if (familyCount > BG_MAX_QUEUES) return VK_ERROR_TOO_MANY_OBJECTS;
@@ -231,8 +232,9 @@ VkResult bgCreateDevice(const bgInstance *in, VkPhysicalDevice phys, const bgPhy
     f.sizes.subgroupSizeControl = f.sizes.computeFullSubgroups = (features & BG_FEATURE_SUBGROUP_SIZE_CONTROL) != 0;
     f.matrix.cooperativeMatrix = f.memoryModel.vulkanMemoryModel = (features & BG_FEATURE_COOPERATIVE_MATRIX) != 0;
     f.timeline.timelineSemaphore = (features & BG_FEATURE_TIMELINE_SEMAPHORE) != 0;
-    const char *names[EXTENSIONS];
+    const char *names[EXTENSIONS + BG_MAX_EXTENSIONS];
     uint32_t count = 0;
+    for (uint32_t i = 0; i < nameCount && i < BG_MAX_EXTENSIONS; i++) names[count++] = others[i];
     for (int k = 0; k < EXTENSIONS; k++)
         if (p->extensions & extensionNames[k].bit) names[count++] = extensionNames[k].name;
     VkDeviceCreateInfo info = {.sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO,
