@@ -106,8 +106,9 @@ type Options struct {
 	Host        *gpu.Host // a Vulkan device of the program's own to run on; nil to open one
 	Validation  bool      // run under the Vulkan validation layer; its messages become errors
 
-	Preprocess Override // in place of the model's own preprocessing, part by part
-	AutoOrient bool     // turn files upright by their EXIF orientation, which timm ignores
+	Preprocess   Override     // in place of the model's own preprocessing, part by part
+	Preprocessor Preprocessor // who resizes and crops pictures; the results are the same
+	AutoOrient   bool         // turn files upright by their EXIF orientation, which timm ignores
 	// Flip averages logits and embeddings over a picture and its mirror image, which run in one batch. Feature
 	// maps and unpooled features cannot be had then.
 	Flip bool

@@ -11,18 +11,29 @@ import (
 
 	"github.com/bitgpu/bitgpu/gpu"
 	"github.com/bitgpu/bitgpu/net"
+	"github.com/bitgpu/bitgpu/net/resample"
 )
 
 // engine is a model's network on one of its devices.
 type engine struct {
-	dev   *gpu.Device
-	net   *net.Network
-	batch int          // Options.Batch
-	busy  atomic.Int64 // calls of run
-	life  sync.RWMutex // held for reading while batches run, for writing when the device is closed
+	dev     *gpu.Device
+	net     *net.Network
+	resizer *resample.Resizer // with PreprocessGPU, else nil
+	batch   int               // Options.Batch
+	busy    atomic.Int64      // calls of run
+	life    sync.RWMutex      // held for reading while batches run, for writing when the device is closed
 
 	mu      sync.Mutex
 	failure error // of a batch that another device had to run
+}
+
+// openDevice opens one device.
+func openDevice(o Options, device string) (*gpu.Device, error) {
+	cache, err := cacheDir(o.CacheDir)
+	if err != nil {
+		return nil, err
+	}
+	return gpu.Open(gpu.Options{Device: device, Validation: o.Validation, CacheDir: cache, MemoryBudget: o.MemoryBudget, SliceBudget: o.SliceBudget, Host: o.Host})
 }
 
 // openEngine opens one device and brings the weights onto it.
@@ -31,12 +42,12 @@ func openEngine(ctx context.Context, s *source, o Options, device string, progre
 	if err != nil {
 		return nil, err
 	}
-	dev, err := gpu.Open(gpu.Options{Device: device, Validation: o.Validation, CacheDir: cache, MemoryBudget: o.MemoryBudget, SliceBudget: o.SliceBudget, Host: o.Host})
+	dev, err := openDevice(o, device)
 	if err != nil {
 		return nil, err
 	}
 	size := s.info.Preprocess.Size
-	first := net.BatchSpec{Images: max(o.Batch, 1), Height: size, Width: size, Input: net.Pixels}
+	first := net.BatchSpec{Images: max(o.Batch, 1), Height: size, Width: size, Input: o.Preprocessor.input()}
 	first.Outputs = answer(s.info.Config)
 	n, err := net.Load(ctx, dev, s.info.Config, s, net.Options{
 		Storage: o.Precision.storage(), Normalize: table(s.info.Preprocess), Progress: progress, Prepare: &first,
@@ -45,7 +56,13 @@ func openEngine(ctx context.Context, s *source, o Options, device string, progre
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", s.info.Name, errors.Join(err, dev.Close()))
 	}
-	return &engine{dev: dev, net: n, batch: o.Batch}, nil
+	e := &engine{dev: dev, net: n, batch: o.Batch}
+	if o.Preprocessor == PreprocessGPU {
+		if e.resizer, err = resample.New(dev); err != nil {
+			return nil, fmt.Errorf("%s: %w", s.info.Name, errors.Join(err, e.close()))
+		}
+	}
+	return e, nil
 }
 
 // close waits for batches in flight and frees everything. Its error has what went wrong on the device, too, while others did its work.
@@ -134,15 +151,22 @@ func (e *engine) run(ctx context.Context, spec net.BatchSpec, pictures []picture
 
 // runBatch computes the first spec.Images pictures.
 func (e *engine) runBatch(ctx context.Context, spec net.BatchSpec, pictures []picture) (*Output, error) {
-	b, err := e.net.Start(ctx, spec, func(input []byte) {
-		for _, p := range pictures[:spec.Images] {
-			input = input[p.put(input):]
-		}
-	})
+	b, err := e.start(ctx, spec, pictures)
 	if err != nil {
 		return nil, err
 	}
 	return b.Wait(ctx)
+}
+
+func (e *engine) start(ctx context.Context, spec net.BatchSpec, pictures []picture) (*net.Batch, error) {
+	if spec.Input == net.Crops {
+		return e.startCrops(ctx, spec, pictures)
+	}
+	return e.net.Start(ctx, spec, func(input []byte) {
+		for _, p := range pictures[:spec.Images] {
+			input = input[p.put(input):]
+		}
+	})
 }
 
 // picture is what a device gets of one picture.

@@ -1,6 +1,7 @@
 package bitgpu_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"image"
@@ -11,6 +12,7 @@ import (
 	"slices"
 
 	"github.com/bitgpu/bitgpu"
+	"github.com/bitgpu/bitgpu/loader"
 )
 
 func open(path string) image.Image {
@@ -147,4 +149,30 @@ func ExampleModel_Forward() {
 	}
 	fmt.Println(out.Logits.Shape, out.Unpooled.Shape)
 	// Output: [2 10] [2 1024 3 4]
+}
+
+// The device can resize and crop too. What a Cropper makes is what the processor makes, to the byte.
+func ExampleOpenCropper() {
+	ctx := context.Background()
+	p, err := bitgpu.FindPreprocess("resnetv2_50x1_bit")
+	if err != nil {
+		log.Fatal(err)
+	}
+	c, err := bitgpu.OpenCropper(p, bitgpu.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer c.Close()
+
+	img := loader.FromGoImage(open("docs/photos/coffee.png"))
+	crops, err := c.Crop(ctx, img)
+	if err != nil {
+		log.Fatal(err)
+	}
+	same, err := p.Apply(img)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(crops[0].Width, crops[0].Height, bytes.Equal(crops[0].Pix, same.Pix))
+	// Output: 224 224 true
 }

@@ -89,15 +89,15 @@ func (m *Model) one(ctx context.Context, img image.Image, want Outputs) (*Output
 	if img == nil {
 		return nil, errors.New("bitgpu: no picture")
 	}
-	crop, err := m.info.Preprocess.Apply(loader.FromGoImage(img))
+	p, err := m.picture(loader.FromGoImage(img), new(waiting))
 	if err != nil {
 		return nil, err
 	}
-	spec := net.BatchSpec{Images: 1, Height: crop.Height, Width: crop.Width, Input: net.Pixels, Outputs: want}
+	spec := m.pictures(1, want)
 	idle := slices.Clone(m.engines)
 	slices.SortStableFunc(idle, func(a, b *engine) int { return cmp.Compare(a.busy.Load(), b.busy.Load()) })
 	for i, e := range idle {
-		out, err := m.run(ctx, e, spec, []picture{pixels(crop.Pix)})
+		out, err := m.run(ctx, e, spec, []picture{p})
 		if err == nil {
 			return out, nil
 		}

@@ -40,8 +40,7 @@ type Result struct {
 // ctx's error. inputs runs in a goroutine of its own.
 func (m *Model) Stream(ctx context.Context, inputs iter.Seq[Input], want Outputs) iter.Seq[Result] {
 	return func(yield func(Result) bool) {
-		size := m.info.Preprocess.Size
-		s := m.share(ctx, net.BatchSpec{Images: maxBatch, Height: size, Width: size, Input: net.Pixels, Outputs: want})
+		s := m.share(ctx, m.pictures(maxBatch, want))
 		defer s.close()
 		m.load(s, inputs)
 		for f := range s.arrivals() {
@@ -55,6 +54,12 @@ func (m *Model) Stream(ctx context.Context, inputs iter.Seq[Input], want Outputs
 			yield(Result{Err: fmt.Errorf("bitgpu: %w", err)})
 		}
 	}
+}
+
+// pictures describes batches of at most so many pictures.
+func (m *Model) pictures(most int, want Outputs) net.BatchSpec {
+	size := m.info.Preprocess.Size
+	return net.BatchSpec{Images: most, Height: size, Width: size, Input: m.options.Preprocessor.input(), Outputs: want}
 }
 
 // results yields the answers to a finished flight's jobs.
@@ -131,6 +136,7 @@ func loaders() int { return 2*runtime.GOMAXPROCS(0) + 4 }
 func (m *Model) load(s *sharing, inputs iter.Seq[Input]) {
 	work := make(chan *job, s.ahead) // no more are waiting to be settled
 	processors := make(chan struct{}, runtime.GOMAXPROCS(0))
+	held := new(waiting)
 	go func() {
 		defer close(work)
 		defer s.end()
@@ -149,19 +155,16 @@ func (m *Model) load(s *sharing, inputs iter.Seq[Input]) {
 					s.settle(j, nil, err)
 					continue
 				}
-				crop, err := m.crop(j.input, processors)
-				if err != nil {
-					s.settle(j, nil, err)
-					continue
-				}
-				s.settle(j, pixels(crop.Pix), nil)
+				p, err := m.decode(j.input, processors, held)
+				s.settle(j, p, err)
 			}
 		}()
 	}
 }
 
-// crop reads, decodes and preprocesses one picture. It holds one of the processors while it computes.
-func (m *Model) crop(in Input, processors chan struct{}) (*loader.Image, error) {
+// decode reads and decodes one picture, and preprocesses it unless the device does. It holds one of the
+// processors while it computes.
+func (m *Model) decode(in Input, processors chan struct{}, w *waiting) (picture, error) {
 	file, err := m.read(in)
 	if err != nil {
 		return nil, err
@@ -169,7 +172,7 @@ func (m *Model) crop(in Input, processors chan struct{}) (*loader.Image, error) 
 	processors <- struct{}{}
 	defer func() { <-processors }()
 	if file == nil {
-		return m.info.Preprocess.Apply(loader.FromGoImage(in.Image))
+		return m.picture(loader.FromGoImage(in.Image), w)
 	}
 	img, err := file.Decode()
 	if err != nil {
@@ -178,7 +181,23 @@ func (m *Model) crop(in Input, processors chan struct{}) (*loader.Image, error) 
 	if m.options.AutoOrient {
 		img = img.Oriented(file.Orientation())
 	}
-	return m.info.Preprocess.Apply(img)
+	return m.picture(img, w)
+}
+
+// picture makes what the devices get of a decoded picture.
+func (m *Model) picture(img *loader.Image, w *waiting) (picture, error) {
+	if m.options.Preprocessor == PreprocessGPU {
+		f, err := m.photo(img, w)
+		if err != nil {
+			return nil, err
+		}
+		return f, nil
+	}
+	crop, err := m.info.Preprocess.Apply(img)
+	if err != nil {
+		return nil, err
+	}
+	return pixels(crop.Pix), nil
 }
 
 // read brings a picture's file into memory; nil if it is decoded already.

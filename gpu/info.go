@@ -31,6 +31,9 @@ func (t Type) String() string {
 	return "other"
 }
 
+// SharesMemory says whether the device works in the host's memory: then copying to memory of its own gains nothing.
+func (t Type) SharesMemory() bool { return t == CPU || t == Integrated }
+
 // UUID identifies a device: the same on every start, and in every program, as long as neither the device nor its driver changes.
 type UUID [16]byte
 

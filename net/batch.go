@@ -7,7 +7,7 @@ import (
 	"github.com/bitgpu/bitgpu/gpu"
 )
 
-// Batch is one batch of pictures on its way through a network: Begin, fill Input, Submit, Wait. It
+// Batch is one batch of pictures on its way through a network: Begin, fill Input or Crops, Submit, Wait. It
 // belongs to one goroutine at a time, and ends with Wait or Discard.
 type Batch struct {
 	program *program
@@ -16,10 +16,23 @@ type Batch struct {
 }
 
 // Input is where the batch's pictures go, in host memory: uint8 [N][H][W][3] for Pixels, float32
-// [N][3][H][W] in little-endian bytes for Tensors. It may be written until Submit. If the device has been closed it is nil.
+// [N][3][H][W] in little-endian bytes for Tensors. It may be written until Submit. It is nil if the device has been
+// closed, and for Crops.
 func (b *Batch) Input() []byte {
+	if b.slot.staging == nil {
+		return nil
+	}
 	bytes := b.slot.staging.Bytes()
 	return bytes[:min(len(bytes), inputBytes(b.program.plan))]
+}
+
+// Crops is where the batch's pictures go if they are Crops, in the device's memory: jobs that are submitted
+// before the batch may write there. It is nil for other kinds of input.
+func (b *Batch) Crops() *gpu.Buffer {
+	if b.program.plan.Input != Crops {
+		return nil
+	}
+	return b.slot.input
 }
 
 func inputBytes(p *Plan) int {
@@ -90,8 +103,11 @@ func (b *Batch) Wait(ctx context.Context) (*Output, error) {
 	return out, nil
 }
 
-// Start begins a batch, has its input filled and submits it.
+// Start begins a batch of Pixels or Tensors, has its input filled and submits it.
 func (n *Network) Start(ctx context.Context, spec BatchSpec, fill func(input []byte)) (*Batch, error) {
+	if spec.Input == Crops {
+		return nil, fmt.Errorf("net: batch of %d: crops are not written by the host", spec.Images)
+	}
 	b, err := n.Begin(ctx, spec)
 	if err != nil {
 		return nil, err

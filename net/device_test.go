@@ -23,6 +23,7 @@ func TestDevice(t *testing.T) {
 		{"NetworkRun", testNetworkRun},
 		{"NetworkSplitWeights", testNetworkSplitWeights},
 		{"NetworkPixels", testNetworkPixels},
+		{"NetworkCrops", testNetworkCrops},
 		{"NetworkProfile", testNetworkProfile},
 		{"NetworkRunErrors", testNetworkRunErrors},
 		{"ConcurrentSizes", testConcurrentSizes},

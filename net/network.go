@@ -61,7 +61,7 @@ func Load(ctx context.Context, dev *gpu.Device, c Config, src Source, o Options)
 	info := dev.Info()
 	n := &Network{
 		dev: dev, config: c, target: NewTarget(info, o.Storage),
-		copies: info.Type != gpu.CPU && info.Type != gpu.Integrated,
+		copies: !info.Type.SharesMemory(),
 		room:   room{programs: map[BatchSpec]*program{}, wake: make(chan struct{})},
 	}
 	n.target.Tuning = o.Tuning

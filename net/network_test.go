@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -103,6 +104,74 @@ func testNetworkPixels(t *testing.T, dev *gpu.Device) {
 		t.Fatal(err)
 	}
 	checkReference(t, n, m, spec, x, out)
+}
+
+func logits(t *testing.T, b *Batch) []float32 {
+	t.Helper()
+	out, err := b.Wait(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out.Logits.Data
+}
+
+// testNetworkCrops: what another job of the device has left, with four bytes a pixel, gives what pixels do.
+func testNetworkCrops(t *testing.T, dev *gpu.Device) {
+	c := tinyConfig()
+	o := Options{}
+	for ch := range o.Normalize {
+		for u := range 256 {
+			o.Normalize[ch][u] = (float32(u)/255 - 0.5) * float32(ch+1)
+		}
+	}
+	n := load(t, dev, c, randomWeights(c, 5), o)
+	spec := tensors(3, 35, 33, Outputs{Logits: true})
+	spec.Input = Pixels
+	pixels := make([]byte, 3*35*33*3)
+	rng := random(9)
+	for i := range pixels {
+		pixels[i] = byte(rng.Uint32())
+	}
+	b, err := n.Start(t.Context(), spec, func(input []byte) { copy(input, pixels) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b.Crops() != nil {
+		t.Error("pixels have crops")
+	}
+	want := logits(t, b)
+	spec.Input = Crops
+	if _, err := n.Start(t.Context(), spec, func([]byte) {}); err == nil {
+		t.Error("Start with crops: no error")
+	}
+	if b, err = n.Begin(t.Context(), spec); err != nil {
+		t.Fatal(err)
+	}
+	if b.Input() != nil || b.Crops().Size() != 3*35*33*4 {
+		t.Fatalf("%d bytes of input, %d of crops", len(b.Input()), b.Crops().Size())
+	}
+	staging, err := dev.NewBuffer(b.Crops().Size(), gpu.Upload)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer staging.Release()
+	for i := range len(pixels) / 3 {
+		copy(staging.Bytes()[4*i:], append(pixels[3*i:3*i+3:3*i+3], 0x7b))
+	}
+	fill, err := copyCommands(dev, b.Crops(), staging)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer fill.Release()
+	if _, err := dev.Submit(gpu.Job{Compute: fill}); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Submit(); err != nil {
+		t.Fatal(err)
+	}
+	if got := logits(t, b); !slices.Equal(got, want) {
+		t.Errorf("%v, of pixels %v", got, want)
+	}
 }
 
 // testNetworkProfile: the times are those of the plan's steps, parts of one step as one.

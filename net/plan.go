@@ -13,6 +13,7 @@ type InputKind uint8
 const (
 	Pixels  InputKind = iota // uint8 [N][H][W][3]; normalized on the device
 	Tensors                  // float32 [N][3][H][W], normalized already
+	Crops                    // uint8 [N][H][W][4], the last of the four ignored: written by other work of the device into Batch.Crops
 )
 
 // Space is a region of device memory that a step binds.

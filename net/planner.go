@@ -147,8 +147,13 @@ func (p *planner) input(i int, n Node) {
 		s.Kernel, s.Push = p.kernels.InputF32, shaders.Push(rows, n.Out.W, n.Out.H)
 		p.step(s, source, v)
 	} else {
-		source.Size = (source.Size + 3) / 4 * 4
+		pixel := 3
+		if p.Input == Crops {
+			pixel = 4
+		}
+		source.Size = (source.Size/3*int64(pixel) + 3) / 4 * 4
 		s.Kernel, s.Push = p.kernels.InputU8, shaders.Push(rows, n.Out.W)
+		s.Spec = append(s.Spec, uint32(pixel))
 		p.step(s, source, Ref{Space: TableSpace, Name: "table", Size: tableSize}, v)
 	}
 	p.InputSize = source.Size

@@ -38,7 +38,7 @@ type recipe struct {
 const slots = 3
 
 // slot is what one batch in flight owns. On devices that share the host's memory, input and staging
-// are one buffer, and so are output and readback.
+// are one buffer, and so are output and readback. Crops need no staging: the device writes them.
 type slot struct {
 	staging, input, output, readback *gpu.Buffer
 	job                              gpu.Job
@@ -53,22 +53,28 @@ func (p *program) record() (_ *slot, err error) {
 			s.release()
 		}
 	}()
-	if s.staging, err = dev.NewBuffer(plan.InputSize, gpu.Upload); err != nil {
-		return nil, fmt.Errorf("net: input of a batch: %w", err)
+	if plan.Input != Crops {
+		if s.staging, err = dev.NewBuffer(plan.InputSize, gpu.Upload); err != nil {
+			return nil, fmt.Errorf("net: input of a batch: %w", err)
+		}
 	}
 	if s.readback, err = dev.NewBuffer(plan.OutputSize, gpu.Readback); err != nil {
 		return nil, fmt.Errorf("net: output of a batch: %w", err)
 	}
 	s.input, s.output = s.staging, s.readback
-	if p.net.copies {
+	if p.net.copies || s.staging == nil {
 		if s.input, err = dev.NewBuffer(plan.InputSize, gpu.DeviceLocal); err != nil {
 			return nil, fmt.Errorf("net: input of a batch: %w", err)
 		}
+	}
+	if p.net.copies {
 		if s.output, err = dev.NewBuffer(plan.OutputSize, gpu.DeviceLocal); err != nil {
 			return nil, fmt.Errorf("net: output of a batch: %w", err)
 		}
-		if s.job.Upload, err = copyCommands(dev, s.input, s.staging); err != nil {
-			return nil, err
+		if s.staging != nil {
+			if s.job.Upload, err = copyCommands(dev, s.input, s.staging); err != nil {
+				return nil, err
+			}
 		}
 		if s.job.Readback, err = copyCommands(dev, s.readback, s.output); err != nil {
 			return nil, err

@@ -70,27 +70,31 @@ func TestInputU8(t *testing.T) {
 	dev, rng := gputest.Open(t), random(2)
 	lut := kt.Random(rng, shaders.F32, 1, 3, 1, 256, 0, 1) // another table for every channel
 	for _, s := range storages {
-		for _, p := range pictures {
-			t.Run(fmt.Sprintf("%v/%dx%dx%d", s, p.n, p.h, p.w), func(t *testing.T) {
-				pixels := make([]byte, (p.n*p.h*p.w*3+3)/4*4)
-				x := kt.NewTensor(p.n, 3, p.h, p.w)
-				for n := range p.n {
-					for i := range p.h * p.w {
-						for c := range 3 {
-							u := byte(rng.Uint32())
-							pixels[(n*p.h*p.w+i)*3+c] = u
-							x.Channel(n, c)[i] = lut.At(0, c, 0, int(u))
+		for _, size := range []int{3, 4} { // bytes of a pixel
+			for _, p := range pictures {
+				t.Run(fmt.Sprintf("%v/%dx%dx%dx%d", s, p.n, p.h, p.w, size), func(t *testing.T) {
+					pixels := make([]byte, (p.n*p.h*p.w*size+3)/4*4)
+					x := kt.NewTensor(p.n, 3, p.h, p.w)
+					for n := range p.n {
+						for i := range p.h * p.w {
+							for c := range size {
+								u := byte(rng.Uint32())
+								pixels[(n*p.h*p.w+i)*size+c] = u
+								if c < 3 {
+									x.Channel(n, c)[i] = lut.At(0, c, 0, int(u))
+								}
+							}
 						}
 					}
-				}
-				out := kt.Poison(len(pairs(x)) * int(s.Size()))
-				kt.Run(t, dev, out, kt.Dispatch{
-					Kernel: shaders.For(s).InputU8, Spec: []uint32{64},
-					Groups: kt.Grid((p.w+1)/2, 64, p.n*p.h), Push: shaders.Push(p.n*p.h, p.w),
-					In: [][]byte{pixels, kt.Encode(shaders.F32, lut.Data)},
+					out := kt.Poison(len(pairs(x)) * int(s.Size()))
+					kt.Run(t, dev, out, kt.Dispatch{
+						Kernel: shaders.For(s).InputU8, Spec: []uint32{64, uint32(size)},
+						Groups: kt.Grid((p.w+1)/2, 64, p.n*p.h), Push: shaders.Push(p.n*p.h, p.w),
+						In: [][]byte{pixels, kt.Encode(shaders.F32, lut.Data)},
+					})
+					checkPairs(t, s, x, out)
 				})
-				checkPairs(t, s, x, out)
-			})
+			}
 		}
 	}
 }

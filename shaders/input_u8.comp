@@ -6,7 +6,8 @@
 // where (r0, g0, b0) is pixel 2*bx and (r1, g1, b1) pixel 2*bx + 1 of row iy, zero past the right
 // edge. Pairing columns turns the 7x7 stride-2 stem into a 7x4 convolution over blocks (net/stem).
 //
-//   binding 0  pixels: uint8 [N][H][W][3], four bytes a word
+//   binding 0  pixels: uint8 [N][H][W][BYTES], four bytes a word; BYTES is 3, or 4, of which the last is
+//              not read
 //   binding 1  lut: float [3][256], (u/255 - mean)/std for every byte value, made on the host so
 //              that it equals the float32 arithmetic of the reference to the last bit
 //   binding 2  y: Block [N][H][ceil(W/2)]
@@ -15,13 +16,14 @@
 #include "block.glsl"
 
 layout(local_size_x_id = 0) in;
+layout(constant_id = 1) const uint BYTES = 3u;
 layout(std430, binding = 0) readonly buffer Pixels { uint pixels[]; };
 layout(std430, binding = 1) readonly buffer Lut { float lut[]; };
 layout(std430, binding = 2) writeonly buffer Y { Block y[]; };
 layout(push_constant) uniform Push { uint rows, width; }; // rows = N*H
 
 float value(uint row, uint x, uint c) {
-  uint i = (row * width + x) * 3u + c;
+  uint i = (row * width + x) * BYTES + c;
   uint byte = (pixels[i >> 2] >> (8u * (i & 3u))) & 255u;
   return lut[c * 256u + byte];
 }

@@ -61,7 +61,7 @@ func All() []*Kernel {
 			all = append(all, s.ConvCoopmat)
 		}
 	}
-	return append(all, gnFinalize, probes.FMA, probes.Copy)
+	return append(all, gnFinalize, resize.Rows, resize.Columns, probes.FMA, probes.Copy)
 }
 
 var sets = [...]Set{F32: set("_f32", "F16=0"), F16: set("_f16", "F16=1")}
@@ -89,7 +89,8 @@ func set(suffix, define string) Set {
 	lane := slices.Concat([]Spec{{"local_size_x", 8}}, conv, []Spec{{"OUT", 2}, {"PIXELS", 4}})
 	convBindings := []Access{Read, Read, Read, Read, Write}
 	set := Set{
-		InputU8:  kernel(Kernel{Name: "input_u8", Bindings: []Access{Read, Read, Write}, Push: 8}),
+		InputU8: kernel(Kernel{Name: "input_u8", Bindings: []Access{Read, Read, Write}, Push: 8,
+			Spec: []Spec{{"BYTES", 3}}}),
 		InputF32: kernel(Kernel{Name: "input_f32", Bindings: []Access{Read, Write}, Push: 12}),
 		PackWeights: kernel(Kernel{Name: "pack_weights", Bindings: []Access{Read, Write}, Push: 20,
 			Spec: []Spec{{"DTYPE", 0}, {"STANDARDIZE", 1}, {"PAIR", 0}}}),

@@ -40,7 +40,7 @@ on_driver() {
 }
 
 run_tests() {
-  go test -count=1 ./shaders ./net
+  go test -count=1 ./shaders ./net ./net/resample
   go test -count=1 ./tests -run "$golden"
 }
 
@@ -93,12 +93,12 @@ mesa26() {
   $sudo rm -rf "$root/bitgpu"
   $sudo mkdir "$root/bitgpu"
   $sudo cp -r shaders net tests docs loader "$root/bitgpu"
-  for package in shaders net tests; do
-    go test -c -o "$cache/$package.test" "./$package"
-    $sudo cp "$cache/$package.test" "$root/bitgpu/"
+  for package in shaders net net/resample tests; do
+    go test -c -o "$cache/${package##*/}.test" "./$package"
+    $sudo cp "$cache/${package##*/}.test" "$root/bitgpu/"
   done
-  for package in shaders net; do
-    $sudo chroot "$root" sh -c "cd /bitgpu/$package && BITGPU_REQUIRE=conv_coopmat ../$package.test"
+  for package in shaders net net/resample; do
+    $sudo chroot "$root" sh -c "cd /bitgpu/$package && BITGPU_REQUIRE=conv_coopmat /bitgpu/${package##*/}.test"
   done
   $sudo chroot "$root" sh -c "cd /bitgpu/tests && ../tests.test -test.run '$golden'"
 }

@@ -35,8 +35,14 @@ func (f *modelFlags) add(flags *pflag.FlagSet) {
 // addDevice adds the flags that stay the same where there are several models and precisions.
 func (f *modelFlags) addDevice(flags *pflag.FlagSet) {
 	flags.StringVar(&f.weights, "weights", "", "generated weights, `random:golden`, for the name of a published model")
-	flags.StringVar(&f.device, "device", "auto", "the device to run on, `auto|cpu|N|NAME|UUID`, as bitgpu devices lists them; all, or several as in 0,1, share the work")
-	flags.BoolVar(&f.validate, "validate", false, "run under the Vulkan validation layer")
+	addDeviceFlags(flags, &f.device, &f.validate)
+	flags.Lookup("device").Usage += "; all, or several as in 0,1, share the work"
+}
+
+// addDeviceFlags adds those of a single device.
+func addDeviceFlags(flags *pflag.FlagSet, device *string, validate *bool) {
+	flags.StringVar(device, "device", "auto", "the device to run on, `auto|cpu|N|NAME|UUID`, as bitgpu devices lists them")
+	flags.BoolVar(validate, "validate", false, "run under the Vulkan validation layer")
 	_ = flags.MarkHidden("validate") // fails only for a flag that is not there
 }
 
@@ -167,7 +173,7 @@ func (a *app) with(ctx context.Context, f *modelFlags, in *inputFlags, use func(
 	m, err := bitgpu.Open(ctx, f.model, bitgpu.Options{
 		Head:   head,
 		Device: f.device, Precision: precision, Batch: int(in.batch), Weights: f.weights, Validation: f.validate,
-		Preprocess: in.pictures.override(), Flip: bool(f.tta), AutoOrient: in.pictures.autoOrient,
+		Preprocess: in.pictures.override(), Preprocessor: bitgpu.Preprocessor(in.pictures.preprocess), Flip: bool(f.tta), AutoOrient: in.pictures.autoOrient,
 		MaxPixels: in.pictures.maxPixels, MaxBytes: in.pictures.maxBytes, Progress: bar.set,
 	})
 	bar.end()

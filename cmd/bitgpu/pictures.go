@@ -26,6 +26,7 @@ type pictureFlags struct {
 	interpolation string
 	mean, std     channels
 	autoOrient    bool
+	preprocess    preprocessor
 
 	maxPixels, maxBytes int64
 	timeout             time.Duration
@@ -44,6 +45,7 @@ func (f *pictureFlags) addReading(flags *pflag.FlagSet) {
 	flags.Var(&f.mean, "mean", "the mean that is taken off R, G and B on the scale 0 to 1, in place of the model's")
 	flags.Var(&f.std, "std", "what R, G and B are divided by after that, in place of the model's")
 	flags.BoolVar(&f.autoOrient, "auto-orient", false, "turn pictures upright by their EXIF orientation, which timm ignores")
+	flags.Var(&f.preprocess, "preprocess", "who resizes and crops pictures, the processor or the device, to the same bytes")
 	flags.Int64Var(&f.maxPixels, "max-pixels", loader.DefaultMaxPixels, "the largest picture to decode, in `pixels`")
 	flags.Int64Var(&f.maxBytes, "max-bytes", 0, "the largest file to read, in `bytes`; "+
 		fmt.Sprintf("%d MiB if not given, and %d MiB from URLs and standard input", loader.DefaultMaxBytes>>20, loader.DefaultFetchBytes>>20))
@@ -153,5 +155,21 @@ func (c *channels) Set(s string) error {
 		c.value[i] = float32(v)
 	}
 	c.set = true
+	return nil
+}
+
+// preprocessor is the value of --preprocess.
+type preprocessor bitgpu.Preprocessor
+
+func (p *preprocessor) String() string { return bitgpu.Preprocessor(*p).String() }
+
+func (p *preprocessor) Type() string { return "cpu|gpu" }
+
+func (p *preprocessor) Set(s string) error {
+	who, err := bitgpu.ParsePreprocessor(s)
+	if err != nil {
+		return errors.New("want cpu or gpu")
+	}
+	*p = preprocessor(who)
 	return nil
 }

@@ -12,7 +12,8 @@ import (
 
 const preprocessHelp = `Preprocess writes what a model sees of pictures, as timm's evaluation transform makes it: resized,
 cropped and normalized, float32 [N,3,H,W] (bitgpu run --tensor reads it), or with --uint8 the crop
-itself, uint8 [N,H,W,3]. It needs no device, and of a published model no weights.
+itself, uint8 [N,H,W,3]. Of a published model it needs no weights, and no device but with --preprocess
+gpu: then that resizes and crops, to the same bytes.
 
 Row i belongs to input i; that of an input that failed is NaN (zero with --uint8).`
 
@@ -22,6 +23,8 @@ type preprocessOptions struct {
 	pictures pictureFlags
 	out      string
 	uint8    bool
+	device   string
+	validate bool
 }
 
 func (a *app) preprocessCommand() *cobra.Command {
@@ -40,6 +43,7 @@ func (a *app) preprocessCommand() *cobra.Command {
 	o.pictures.add(flags)
 	flags.StringVar(&o.out, "out", "", "the array to write, `FILE.npy`")
 	flags.BoolVar(&o.uint8, "uint8", false, "the crop as bytes, [N,H,W,3], not normalized")
+	addDeviceFlags(flags, &o.device, &o.validate)
 	return cmd
 }
 
@@ -62,13 +66,13 @@ type crop struct {
 	err   error
 }
 
-// cropper returns what makes crops of inputs.
-func (f *pictureFlags) cropper(ctx context.Context, p loader.Preprocess) func(input) crop {
+// cropper returns what makes crops of inputs, with apply of what is decoded.
+func (f *pictureFlags) cropper(ctx context.Context, apply func(*loader.Image) (*loader.Image, error)) func(input) crop {
 	return func(i input) crop {
 		c := crop{file: i.file}
 		var picture *loader.Image
 		if picture, c.err = f.decode(ctx, i); c.err == nil {
-			c.image, c.err = p.Apply(picture)
+			c.image, c.err = apply(picture)
 		}
 		return c
 	}
@@ -94,7 +98,23 @@ func (a *app) preprocess(cmd *cobra.Command, o preprocessOptions, paths []string
 		return err
 	}
 	defer file.Discard()
-	return finish(a.crops(cmd.Context(), a.inputs(&o.pictures, paths), o.pictures.cropper(cmd.Context(), p), p, file), file)
+	write := func(apply func(*loader.Image) (*loader.Image, error)) error {
+		return finish(a.crops(cmd.Context(), a.inputs(&o.pictures, paths), o.pictures.cropper(cmd.Context(), apply), p, file), file)
+	}
+	if bitgpu.Preprocessor(o.pictures.preprocess) == bitgpu.PreprocessCPU {
+		return write(p.Apply)
+	}
+	c, err := bitgpu.OpenCropper(p, bitgpu.Options{Device: o.device, Validation: o.validate})
+	if err != nil {
+		return cannotOpen(err)
+	}
+	return a.closing(write(func(picture *loader.Image) (*loader.Image, error) {
+		crops, err := c.Crop(cmd.Context(), picture)
+		if err != nil {
+			return nil, err
+		}
+		return crops[0], nil
+	}), c.Close)
 }
 
 // crops writes the row of every input.

@@ -34,6 +34,8 @@ func TestPreprocessGolden(t *testing.T) {
 		{"384", 384, nil}, // the default model's
 		{"224", 224, []string{"--model", "resnetv2_50x1_bit"}},
 		{"224bl", 224, []string{"--size", "224", "--crop-pct", "0.875", "--interpolation", "bilinear"}},
+		{"448bl", 448, []string{"--preprocess", "gpu", "--validate", "--size", "448", "--interpolation", "bilinear"}},
+		{"224", 224, []string{"--preprocess", "gpu", "--validate", "--model", "resnetv2_50x1_bit"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			file := filepath.Join(t.TempDir(), "crops.npy")
@@ -98,4 +100,21 @@ func TestPreprocessBlankBytes(t *testing.T) {
 	if x.Shape[0] != 2 || slices.Max(rowOf(x, 0)) != 0 || slices.Max(rowOf(x, 1)) == 0 {
 		t.Error(x.Shape)
 	}
+}
+
+// TestPreprocessOnDevice: float32 too is the same to the bit, and a picture that fails does not stop the others.
+func TestPreprocessOnDevice(t *testing.T) {
+	dir := t.TempDir()
+	cpu, gpu := filepath.Join(dir, "cpu.npy"), filepath.Join(dir, "gpu.npy")
+	bitgpuRun(t, exitFailed, "preprocess", "--model", "demo", "--out", cpu, cat, "missing.png", rocket)
+	bitgpuRun(t, exitFailed, "preprocess", "--model", "demo", "--preprocess", "gpu", "--validate", "--out", gpu, cat, "missing.png", rocket)
+	a, b := array(t, cpu), array(t, gpu)
+	allNaN(t, "missing", rowOf(b, 1))
+	for _, i := range []int{0, 2} {
+		if !slices.Equal(rowOf(a, i), rowOf(b, i)) {
+			t.Errorf("row %d differs", i)
+		}
+	}
+	out := bitgpuRun(t, exitOpen, "preprocess", "--model", "demo", "--preprocess", "gpu", "--device", "none such", "--out", gpu, cat)
+	wants(t, out.stderr, "none such")
 }

@@ -189,3 +189,17 @@ func TestRunOut(t *testing.T) {
 	}
 	onlyFiles(t, dir, "answers.txt")
 }
+
+// TestRunPreprocessOnDevice: the crops are the same, and so are the logits.
+func TestRunPreprocessOnDevice(t *testing.T) {
+	dir := t.TempDir()
+	cpu, gpu := filepath.Join(dir, "cpu.npy"), filepath.Join(dir, "gpu.npy")
+	bitgpuRun(t, exitFailed, demoArgs("run", "--logits", cpu, cat, coffee, "missing.png", rocket)...)
+	bitgpuRun(t, exitFailed, demoArgs("run", "--preprocess", "gpu", "--logits", gpu, cat, coffee, "missing.png", rocket)...)
+	a, b := array(t, cpu), array(t, gpu)
+	for _, i := range []int{0, 1, 3} {
+		if !slices.Equal(rowOf(a, i), rowOf(b, i)) {
+			t.Errorf("row %d differs", i)
+		}
+	}
+}

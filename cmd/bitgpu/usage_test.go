@@ -45,6 +45,8 @@ func TestUsageErrors(t *testing.T) {
 		{"run --model demo -i - -", "read only once", "bitgpu run"},
 		{"run --model demo --tta rotate a.png", "want none or flip", "bitgpu run"},
 		{"embed --model demo --tta flip --unpooled --out DIR/x.npy a.png", "--tta averages embeddings", "bitgpu embed"},
+		{"preprocess --out DIR/x.npy --preprocess tpu a.png", "want cpu or gpu", "bitgpu preprocess"},
+		{"run --preprocess tpu a.png", "want cpu or gpu", "bitgpu run"},
 		{"bench a.png", `unknown command "a.png"`, "bitgpu bench"},
 		{"bench --batch 1,x", "--batch", "bitgpu bench"},
 		{"bench --runs 0", "--runs", "bitgpu bench"},
