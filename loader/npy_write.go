@@ -10,6 +10,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
+	"iter"
 	"math"
 	"os"
 	"strconv"
@@ -58,10 +60,16 @@ func CreateNPY(path string, dtype DType, rowShape ...int) (*NPYWriter, error) {
 // header returns the header for so many rows; its length does not depend on
 // the number.
 func (w *NPYWriter) header(rows int64) []byte {
+	descr, _ := npyDescr(w.dtype)
+	return npyHeaderBytes(descr, rows, w.row)
+}
+
+// npyHeaderBytes returns the header of an array [rows, row...], with room for
+// any number of rows.
+func npyHeaderBytes(descr string, rows int64, row []int) []byte {
 	dict := func(rows int64) string {
-		descr, _ := npyDescr(w.dtype)
 		shape := strconv.FormatInt(rows, 10) + ","
-		for i, d := range w.row {
+		for i, d := range row {
 			if i > 0 {
 				shape += ","
 			}
@@ -79,6 +87,39 @@ func (w *NPYWriter) header(rows int64) []byte {
 	b = append(b, text...)
 	b = append(b, strings.Repeat(" ", total-len(b)-1)...)
 	return append(b, '\n')
+}
+
+// WriteNPYStrings writes an array of n strings, [n], of as many characters as
+// the longest has: NumPy's type <U. Nothing of the sequence is kept; it is an
+// error if it has another number of strings, or a longer one.
+func WriteNPYStrings(w io.Writer, n int64, longest int, all iter.Seq2[string, error]) error {
+	longest = max(longest, 1) // NumPy itself writes <U1 for empty strings
+	if _, err := w.Write(npyHeaderBytes("<U"+strconv.Itoa(longest), n, nil)); err != nil {
+		return fmt.Errorf("loader: %w", err)
+	}
+	buf := make([]byte, 4*longest) // UTF-32, with zeros behind
+	for s, err := range all {
+		if err != nil {
+			return err
+		}
+		at := 0
+		clear(buf)
+		for _, r := range s {
+			if at == len(buf) {
+				return fmt.Errorf("loader: %q has more than %d characters", s, longest)
+			}
+			binary.LittleEndian.PutUint32(buf[at:], uint32(r))
+			at += 4
+		}
+		if _, err := w.Write(buf); err != nil {
+			return fmt.Errorf("loader: %w", err)
+		}
+		n--
+	}
+	if n != 0 {
+		return fmt.Errorf("loader: %d strings more than there are were to be written", n)
+	}
+	return nil
 }
 
 // Write appends raw little-endian bytes of elements. A call need not end at

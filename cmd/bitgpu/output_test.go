@@ -30,6 +30,7 @@ func TestShorten(t *testing.T) {
 		end, before string
 	}{
 		{"grüße", 5, "grüße", "grüße"}, {"grüße", 4, "grü…", "…üße"}, {"grüße", 1, "…", "…"}, {"grüße", 0, "grüße", "grüße"},
+		{"犬猫鳥", 6, "犬猫鳥", "犬猫鳥"}, {"犬猫鳥", 5, "犬猫…", "…猫鳥"}, {"犬猫鳥", 4, "犬…", "…鳥"}, {"e\u0301e\u0301e", 2, "e\u0301…", "…e"},
 	} {
 		if got := shorten(test.s, test.width); got != test.end {
 			t.Errorf("%d: %q, want %q", test.width, got, test.end)
@@ -44,8 +45,8 @@ func TestShorten(t *testing.T) {
 func TestTable(t *testing.T) {
 	var b bytes.Buffer
 	w := (&app{stdout: &b}).text()
-	r := record{file: "x\ty.png", top: []bitgpu.Prediction{{Index: 1, Label: "great grey owl\a", Prob: 1}, {Index: 2, Label: "hen", Prob: 0.0004}}}
-	if err := newRecorder("table", w, 20).record(r); err != nil {
+	r := &record{file: "x\ty.png", top: []bitgpu.Prediction{{Index: 1, Label: "great grey owl\a", Prob: 1}, {Index: 2, Label: "hen", Prob: 0.0004}}}
+	if err := newRecorder(output{format: table}, w, 20).write(r); err != nil {
 		t.Fatal(err)
 	}
 	if want := "x\ufffdy.png\n  100.00%  great gr…\n    0.04%  hen\n"; b.String() != want {

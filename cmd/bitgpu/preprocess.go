@@ -11,17 +11,19 @@ import (
 )
 
 const preprocessHelp = `Preprocess writes what a model sees of pictures, as timm's evaluation transform makes it: resized,
-cropped and normalized, float32 [N,3,H,W] (bitgpu run --tensor reads it), or with --uint8 the crop
+cropped and normalized, float32 [N,3,H,W] (bitgpu run --tensor reads it as .npy), or with --uint8 the crop
 itself, uint8 [N,H,W,3]. Of a published model it needs no weights, and no device but with --preprocess
 gpu: then that resizes and crops, to the same bytes.
 
-Row i belongs to input i; that of an input that failed is NaN (zero with --uint8).`
+Row i belongs to input i; that of an input that failed is NaN (zero with --uint8). npz and safetensors call the array
+"images" and also hold the names of the files.`
 
 // preprocessOptions are the flags of bitgpu preprocess.
 type preprocessOptions struct {
 	model    string
 	pictures pictureFlags
 	out      string
+	format   formatFlag
 	uint8    bool
 	device   string
 	validate bool
@@ -30,7 +32,7 @@ type preprocessOptions struct {
 func (a *app) preprocessCommand() *cobra.Command {
 	var o preprocessOptions
 	cmd := &cobra.Command{
-		Use:     "preprocess [flags] --out FILE.npy PATH...",
+		Use:     "preprocess [flags] --out FILE PATH...",
 		Short:   "Write pictures as a model sees them",
 		Long:    preprocessHelp,
 		Example: "  bitgpu preprocess --model demo --out crops.npy --uint8 photos/",
@@ -41,7 +43,8 @@ func (a *app) preprocessCommand() *cobra.Command {
 	flags := cmd.Flags()
 	addModelFlag(flags, &o.model)
 	o.pictures.add(flags)
-	flags.StringVar(&o.out, "out", "", "the array to write, `FILE.npy`")
+	flags.StringVar(&o.out, "out", "", "the array to write, `FILE.npy|FILE.npz|FILE.safetensors`")
+	addFormat(flags, &o.format, npy, npz, safetensors)
 	flags.BoolVar(&o.uint8, "uint8", false, "the crop as bytes, [N,H,W,3], not normalized")
 	addDeviceFlags(flags, &o.device, &o.validate)
 	return cmd
@@ -83,7 +86,11 @@ func (a *app) preprocess(cmd *cobra.Command, o preprocessOptions, paths []string
 		return err
 	}
 	if o.out == "" {
-		return usage("--out FILE.npy is missing")
+		return usage("--out FILE.npy is missing, or FILE.npz or FILE.safetensors")
+	}
+	format, err := o.format.of("--out", o.out)
+	if err != nil {
+		return err
 	}
 	p, err := o.settings()
 	if err != nil {
@@ -93,13 +100,13 @@ func (a *app) preprocess(cmd *cobra.Command, o preprocessOptions, paths []string
 	if o.uint8 {
 		dtype = loader.U8
 	}
-	file, err := createRows("--out", o.out, dtype)
+	w, err := a.createWriter(output{flag: "--out", path: o.out, format: format, names: []string{"images"}, dtype: dtype})
 	if err != nil {
 		return err
 	}
-	defer file.Discard()
+	defer w.Discard()
 	write := func(apply func(*loader.Image) (*loader.Image, error)) error {
-		return finish(a.crops(cmd.Context(), a.inputs(&o.pictures, paths), o.pictures.cropper(cmd.Context(), apply), p, file), file)
+		return finish(a.crops(cmd.Context(), a.inputs(&o.pictures, paths), o.pictures.cropper(cmd.Context(), apply), writeCrops(w, p, dtype)), w)
 	}
 	if bitgpu.Preprocessor(o.pictures.preprocess) == bitgpu.PreprocessCPU {
 		return write(p.Apply)
@@ -118,14 +125,14 @@ func (a *app) preprocess(cmd *cobra.Command, o preprocessOptions, paths []string
 }
 
 // crops writes the row of every input.
-func (a *app) crops(ctx context.Context, in inputs, make func(input) crop, p loader.Preprocess, file *rowFile) error {
+func (a *app) crops(ctx context.Context, in inputs, make func(input) crop, write func(crop) error) error {
 	count := tally{app: a, tell: true, start: time.Now()}
 	if _, terminal := terminalWidth(a.stderr); terminal {
 		count.bar = newInputsBar(a.stderr, in.count(ctx))
 	}
 	defer count.bar.end()
 	for c := range ordered(ctx, in.all(), runtime.GOMAXPROCS(0), make) {
-		if err := writeCrop(file, p, c); err != nil {
+		if err := write(c); err != nil {
 			return err
 		}
 		count.add(c.file, c.err)
@@ -133,16 +140,20 @@ func (a *app) crops(ctx context.Context, in inputs, make func(input) crop, p loa
 	return count.result(ctx)
 }
 
-func writeCrop(file *rowFile, p loader.Preprocess, c crop) error {
-	switch {
-	case c.err != nil:
-		return file.skip()
-	case file.dtype == loader.U8:
-		return file.addBytes(c.image.Pix, p.Size, p.Size, 3)
+// writeCrops writes crops as bytes, or normalized.
+func writeCrops(w writer, p loader.Preprocess, dtype loader.DType) func(crop) error {
+	return func(c crop) error {
+		r := record{file: c.file, err: c.err}
+		if c.err == nil {
+			v := values{shape: []int{p.Size, p.Size, 3}, bytes: c.image.Pix}
+			if dtype == loader.F32 {
+				v = values{shape: []int{3, p.Size, p.Size}, floats: make([]float32, len(c.image.Pix))}
+				if err := p.Normalize(v.floats, c.image.Pix); err != nil {
+					return err
+				}
+			}
+			r.rows = []values{v}
+		}
+		return w.write(&r)
 	}
-	x := &bitgpu.Tensor{Shape: []int{1, 3, p.Size, p.Size}, Data: make([]float32, len(c.image.Pix))}
-	if err := p.Normalize(x.Data, c.image.Pix); err != nil {
-		return err
-	}
-	return file.add(x)
 }

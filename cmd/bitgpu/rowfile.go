@@ -1,21 +1,19 @@
 package main
 
-// This file owns .npy output. Row i of every array belongs to input i: an input that failed gets a row
-// of NaN (of zeros in an array of uint8), so that rows and inputs still match. The shape of the rows
-// is that of the first input that worked; if none did, there is no file.
+// This file owns one array of results that is written row by row: a .npy file, for good or as part of an archive.
 
 import (
 	"fmt"
 	"math"
 	"slices"
 
-	"github.com/bitgpu/bitgpu"
 	"github.com/bitgpu/bitgpu/loader"
 )
 
 // rowFile writes one array, [N, shape...], whose file appears under its name only when it is complete.
 type rowFile struct {
 	path    string
+	shown   string       // what errors call it
 	dtype   loader.DType // F32 or U8
 	writer  *loader.NPYWriter
 	shape   []int // of a row
@@ -28,13 +26,13 @@ func createRows(flag, path string, dtype loader.DType) (*rowFile, error) {
 	if err := checkTarget(flag, path); err != nil {
 		return nil, err
 	}
-	return &rowFile{path: path, dtype: dtype}, nil
+	return &rowFile{path: path, shown: path, dtype: dtype}, nil
 }
 
 // fits says whether a row of some shape belongs into the array.
 func (r *rowFile) fits(shape []int) error {
 	if r.writer != nil && !slices.Equal(shape, r.shape) {
-		return fmt.Errorf("the result is %v, but rows of %s are %v", shape, r.path, r.shape)
+		return fmt.Errorf("the result is %v, but rows of %s are %v", shape, r.shown, r.shape)
 	}
 	return nil
 }
@@ -66,29 +64,16 @@ func (r *rowFile) open(shape []int) error {
 	return nil
 }
 
-// add appends the one row of a tensor, [1, shape...].
-func (r *rowFile) add(t *bitgpu.Tensor) error {
-	if err := r.open(t.Shape[1:]); err != nil {
+// add appends a row.
+func (r *rowFile) add(v values) error {
+	if err := r.open(v.shape); err != nil {
 		return err
 	}
-	return r.writer.WriteFloat32(t.Data)
-}
-
-// addBytes appends a row of an array of uint8.
-func (r *rowFile) addBytes(row []byte, shape ...int) error {
-	if err := r.open(shape); err != nil {
+	if r.dtype == loader.U8 {
+		_, err := r.writer.Write(v.bytes)
 		return err
 	}
-	_, err := r.writer.Write(row)
-	return err
-}
-
-// answer appends the row of an answer: the tensor that is picked of its output, or a blank.
-func (r *rowFile) answer(x *answer, pick func(*bitgpu.Output) *bitgpu.Tensor) error {
-	if x.err != nil {
-		return r.skip()
-	}
-	return r.add(pick(x.output))
+	return r.writer.WriteFloat32(v.floats)
 }
 
 // skip appends the row of an input that failed.

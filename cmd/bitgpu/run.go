@@ -10,19 +10,19 @@ import (
 
 const runHelp = `Run classifies pictures.
 
-The table is for reading; json gives one line a picture,
+The table is for reading. json has one line a picture,
   {"file":"a.jpg","top":[{"index":3,"label":"cat","prob":0.66}]} or {"file":"b.jpg","error":"..."}
-and csv one line a class. Answers come in the order of the inputs. With --tensor, row R of an
-array of more than one is called FILE#R.
-
-In the array of --logits, row i belongs to input i; that of an input that failed is NaN.`
+and csv one line a class: file,rank,index,label,prob,error. npy, npz and safetensors hold the raw logits, float32
+[N,classes], of which row i belongs to input i, and that of an input that failed is NaN; the latter two also the names
+of the files. Answers come in the order of the inputs. With --tensor, row R of an array of more than one is called
+FILE#R.`
 
 // runOptions are the flags of bitgpu run.
 type runOptions struct {
 	model  modelFlags
 	inputs inputFlags
 	topk   int
-	format string
+	format formatFlag
 	out    string
 	logits string
 }
@@ -44,9 +44,9 @@ func (a *app) runCommand() *cobra.Command {
 	o.model.addTTA(flags)
 	o.model.addHead(flags)
 	flags.IntVar(&o.topk, "topk", 5, "how many classes to name")
-	flags.StringVar(&o.format, "format", "table", "of the answers, `table|json|csv`")
+	addFormat(flags, &o.format, table, jsonLines, csvLines, npy, npz, safetensors)
 	flags.StringVar(&o.out, "out", "", "write to `FILE` instead of standard output")
-	flags.StringVar(&o.logits, "logits", "", "also write the raw logits, float32 [N,classes], to `FILE.npy`")
+	flags.StringVar(&o.logits, "logits", "", "also write the raw logits, float32 [N,classes], to `FILE.npy|FILE.npz|FILE.safetensors`")
 	return cmd
 }
 
@@ -57,47 +57,60 @@ func (a *app) classify(cmd *cobra.Command, o runOptions, paths []string) error {
 	if o.topk < 1 {
 		return usage("--topk: %d, want at least 1", o.topk)
 	}
-	if err := checkFormat(o.format); err != nil {
-		return err
-	}
-	out, err := a.createText(o.out)
+	out, err := o.output("--out", o.out, &o.format)
 	if err != nil {
 		return err
 	}
-	defer out.Discard()
-	width, terminal := 0, false
-	if out.file == nil {
-		width, terminal = terminalWidth(a.stdout)
+	w, err := a.createWriter(out)
+	if err != nil {
+		return err
 	}
-	recorder := newRecorder(o.format, out, width)
-	results := []result{out}
-	var logits *rowFile
+	defer w.Discard()
+	writers := []writer{w}
 	if o.logits != "" {
-		if logits, err = createRows("--logits", o.logits, loader.F32); err != nil {
+		logits, err := o.output("--logits", o.logits, &formatFlag{byEnding, []format{npy, npz, safetensors}})
+		if err != nil {
 			return err
 		}
-		defer logits.Discard()
-		results = append(results, logits)
+		w, err := a.createWriter(logits)
+		if err != nil {
+			return err
+		}
+		defer w.Discard()
+		writers = append(writers, w)
 	}
 	return a.with(cmd.Context(), &o.model, &o.inputs, func(m *bitgpu.Model) error {
 		if m.Info().Config.Classes == 0 {
 			return cannotOpen(fmt.Errorf("model %s has no classes; bitgpu embed gives its embeddings", m.Info().Name))
 		}
 		j := &job{
-			app: a, paths: paths, flags: o.inputs, want: bitgpu.Outputs{Logits: true}, tell: o.format == "table", quiet: terminal,
+			app: a, paths: paths, flags: o.inputs, want: bitgpu.Outputs{Logits: true},
+			tell: out.format == table || out.format.isArray(), quiet: a.answersShow(out),
 			answer: func(x *answer) error {
 				r := record{file: x.file, err: x.err}
 				if x.err == nil {
 					r.top = m.Top(x.output.Logits.Data, o.topk)
+					r.rows = []values{rowOfTensor(x.output.Logits)}
 				}
-				if logits != nil {
-					if err := logits.answer(x, func(o *bitgpu.Output) *bitgpu.Tensor { return o.Logits }); err != nil {
+				for _, w := range writers {
+					if err := w.write(&r); err != nil {
 						return err
 					}
 				}
-				return recorder.record(r)
+				x.err = r.err
+				return nil
 			},
 		}
-		return finish(j.run(cmd.Context(), m), results...)
+		return finish(j.run(cmd.Context(), m), writers...)
 	})
+}
+
+// output describes the file of answers, or of logits.
+func (o *runOptions) output(flag, path string, f *formatFlag) (output, error) {
+	format, err := f.of(flag, path)
+	out := output{flag: flag, path: path, format: format, dtype: loader.F32}
+	if format.isArray() {
+		out.names = []string{"logits"}
+	}
+	return out, err
 }

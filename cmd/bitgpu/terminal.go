@@ -10,6 +10,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/rivo/uniseg"
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
 )
@@ -34,22 +35,33 @@ func printable(s string) string {
 	}, s)
 }
 
-// shorten cuts s to so many characters; the cut is marked. width 0 is no limit.
+// shorten cuts s to so many columns; the cut is marked. width 0 is no limit.
 func shorten(s string, width int) string {
-	r := []rune(s)
-	if width <= 0 || len(r) <= width {
+	if width <= 0 || uniseg.StringWidth(s) <= width {
 		return s
 	}
-	return string(r[:width-1]) + "…"
+	end, columns := 0, 1 // of the mark
+	for g := uniseg.NewGraphemes(s); g.Next() && columns+g.Width() <= width; {
+		columns += g.Width()
+		_, end = g.Positions()
+	}
+	return s[:end] + "…"
 }
 
 // shortenFront is shorten for paths, whose ends say more than their beginnings.
 func shortenFront(s string, width int) string {
-	r := []rune(s)
-	if width <= 0 || len(r) <= width {
+	if width <= 0 {
 		return s
 	}
-	return "…" + string(r[len(r)-width+1:])
+	columns, begin := uniseg.StringWidth(s), 0
+	if columns <= width {
+		return s
+	}
+	for g := uniseg.NewGraphemes(s); columns+1 > width && g.Next(); {
+		columns -= g.Width()
+		_, begin = g.Positions()
+	}
+	return "…" + s[begin:]
 }
 
 // bar is a progress bar; nil shows nothing.

@@ -83,7 +83,7 @@ func TestTableWidth(t *testing.T) {
 	const width = 22
 	tty, done := terminal(t, width)
 	cmd := exec.CommandContext(t.Context(), program, "run", "--model", "demo", cat, coffee)
-	cmd.Env, cmd.Stdout = environment(), tty
+	cmd.Env, cmd.Stdout = environment("NO_COLOR=1"), tty
 	if err := cmd.Run(); err != nil {
 		t.Fatal(err)
 	}
