@@ -25,7 +25,7 @@ type arrays struct {
 }
 
 func (a *app) createArrays(o output) (*arrays, error) {
-	if o.format == npy {
+	if o.format == formatNPY {
 		return npyFiles(o.flag, o.dtype, o.path)
 	}
 	if err := checkTarget(o.flag, o.path); err != nil {
@@ -129,7 +129,7 @@ func (z *archive) close(rows []*rowFile) error {
 		return nil
 	}
 	var err error
-	if z.format == npz {
+	if z.format == formatNPZ {
 		err = z.writeZip(rows)
 	} else {
 		err = z.writeSafetensors(rows)
@@ -151,7 +151,7 @@ func (z *archive) writeZip(rows []*rowFile) error {
 	for i, file := range rows {
 		entry, err := all.CreateHeader(&zip.FileHeader{Name: z.output.names[i] + ".npy", Method: zip.Store})
 		if err == nil {
-			err = copyFile(entry, file.path, 0)
+			err = copyOut(entry, file.path)
 		}
 		if err != nil {
 			return err
@@ -223,16 +223,13 @@ func copyRows(w io.Writer, r *loader.NPYReader) error {
 	return nil
 }
 
-// copyFile writes what a file holds from an offset on.
-func copyFile(w io.Writer, path string, from int64) error {
+// copyOut writes what a file holds.
+func copyOut(w io.Writer, path string) error {
 	f, err := os.Open(path)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	if _, err := f.Seek(from, io.SeekStart); err != nil {
-		return err
-	}
 	_, err = io.Copy(w, f)
 	return err
 }

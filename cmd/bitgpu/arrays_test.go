@@ -200,7 +200,7 @@ func TestArchiveDiscarded(t *testing.T) {
 	if err := os.WriteFile(path, []byte("old"), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	w, err := (&app{}).createWriter(output{flag: "--out", path: path, format: npz, names: []string{"a", "b"}, dtype: loader.F32})
+	w, err := (&app{}).createWriter(output{flag: "--out", path: path, format: formatNPZ, names: []string{"a", "b"}, dtype: loader.F32})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -87,14 +87,17 @@ func (a *app) execute(ctx context.Context, args []string) int {
 	return f.code
 }
 
+// result is a file that is written: complete after Close.
+type result interface{ Close() error }
+
 // finish completes the files of a run that came to its end, be it that inputs failed.
-func finish(err error, writers ...writer) error {
+func finish(err error, results ...result) error {
 	var some errInputs
 	if err != nil && !errors.As(err, &some) {
 		return err
 	}
-	for _, w := range writers {
-		if failed := w.Close(); failed != nil {
+	for _, r := range results {
+		if failed := r.Close(); failed != nil {
 			return failed
 		}
 	}

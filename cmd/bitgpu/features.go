@@ -43,7 +43,7 @@ func (a *app) featuresCommand() *cobra.Command {
 	o.model.add(flags)
 	o.inputs.add(flags)
 	flags.StringVar(&o.out, "out", "", "the directory for the maps, or one file for all, `DIR|FILE.npz|FILE.safetensors`")
-	addFormat(flags, &o.format, npy, npz, safetensors)
+	addFormat(flags, &o.format, formatNPY, formatNPZ, formatSafetensors)
 	flags.IntSliceVar(&o.indices, "indices", []int{0, 1, 2, 3, 4}, "which maps")
 	return cmd
 }
@@ -62,7 +62,7 @@ func (a *app) features(cmd *cobra.Command, o featuresOptions, paths []string) er
 	if err != nil {
 		return err
 	}
-	if format == npy && strings.EqualFold(filepath.Ext(o.out), ".npy") {
+	if format == formatNPY && strings.EqualFold(filepath.Ext(o.out), ".npy") {
 		return usage("--out: %s is a file's name; maps are one .npy file each, in a directory", o.out)
 	}
 	indices := slices.Compact(slices.Sorted(slices.Values(o.indices)))
@@ -100,7 +100,7 @@ func (a *app) features(cmd *cobra.Command, o featuresOptions, paths []string) er
 
 // createMaps makes the directory of maps, or their one file.
 func (a *app) createMaps(o output) (writer, error) {
-	if o.format != npy {
+	if o.format != formatNPY {
 		return a.createWriter(o)
 	}
 	if err := os.MkdirAll(o.path, 0o777); err != nil {

@@ -17,24 +17,24 @@ import (
 type format string
 
 const (
-	table       format = "table" // to read
-	jsonLines   format = "json"  // an object a line
-	csvLines    format = "csv"
-	npy         format = "npy" // an array
-	npz         format = "npz" // arrays, and the names of the inputs
-	safetensors format = "safetensors"
+	formatTable       format = "table" // to read
+	formatJSON        format = "json"  // an object a line
+	formatCSV         format = "csv"
+	formatNPY         format = "npy" // an array
+	formatNPZ         format = "npz" // arrays, and the names of the inputs
+	formatSafetensors format = "safetensors"
 
-	byEnding format = "auto" // what the ending of the file says
+	formatAuto format = "auto" // what the ending of the file says
 )
 
 // endings are the formats that names of files stand for.
 var endings = map[string]format{
-	".txt": table, ".json": jsonLines, ".jsonl": jsonLines, ".ndjson": jsonLines, ".csv": csvLines,
-	".npy": npy, ".npz": npz, ".safetensors": safetensors,
+	".txt": formatTable, ".json": formatJSON, ".jsonl": formatJSON, ".ndjson": formatJSON, ".csv": formatCSV,
+	".npy": formatNPY, ".npz": formatNPZ, ".safetensors": formatSafetensors,
 }
 
 // isArray says whether a format is of numbers: it needs a file.
-func (f format) isArray() bool { return f == npy || f == npz || f == safetensors }
+func (f format) isArray() bool { return f == formatNPY || f == formatNPZ || f == formatSafetensors }
 
 // formatFlag is the value of --format: one of several formats, or auto.
 type formatFlag struct {
@@ -45,14 +45,14 @@ type formatFlag struct {
 // addFormat adds --format with the formats that a command has. The first is that of standard output, and of files
 // whose ending says nothing.
 func addFormat(flags *pflag.FlagSet, f *formatFlag, allowed ...format) {
-	*f = formatFlag{byEnding, allowed}
+	*f = formatFlag{formatAuto, allowed}
 	flags.Var(f, "format", "of the results; auto goes by the ending of --out")
 }
 
 func (f *formatFlag) String() string { return string(f.chosen) }
 
 func (f *formatFlag) names() []string {
-	names := []string{string(byEnding)}
+	names := []string{string(formatAuto)}
 	for _, a := range f.allowed {
 		names = append(names, string(a))
 	}
@@ -72,7 +72,7 @@ func (f *formatFlag) Set(s string) error {
 // of settles the format of the file that a flag names; "" and "-" are standard output.
 func (f *formatFlag) of(flag, path string) (format, error) {
 	chosen := f.chosen
-	if chosen == byEnding {
+	if chosen == formatAuto {
 		chosen = f.allowed[0]
 		if ending, ok := endings[strings.ToLower(filepath.Ext(path))]; ok {
 			if !slices.Contains(f.allowed, ending) {

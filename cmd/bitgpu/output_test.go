@@ -46,7 +46,7 @@ func TestTable(t *testing.T) {
 	var b bytes.Buffer
 	w := (&app{stdout: &b}).text()
 	r := &record{file: "x\ty.png", top: []bitgpu.Prediction{{Index: 1, Label: "great grey owl\a", Prob: 1}, {Index: 2, Label: "hen", Prob: 0.0004}}}
-	if err := newRecorder(output{format: table}, w, 20).write(r); err != nil {
+	if err := newRecorder(output{format: formatTable}, w, 20).write(r); err != nil {
 		t.Fatal(err)
 	}
 	if want := "x\ufffdy.png\n  100.00%  great gr…\n    0.04%  hen\n"; b.String() != want {

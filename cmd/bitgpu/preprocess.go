@@ -44,7 +44,7 @@ func (a *app) preprocessCommand() *cobra.Command {
 	addModelFlag(flags, &o.model)
 	o.pictures.add(flags)
 	flags.StringVar(&o.out, "out", "", "the array to write, `FILE.npy|FILE.npz|FILE.safetensors`")
-	addFormat(flags, &o.format, npy, npz, safetensors)
+	addFormat(flags, &o.format, formatNPY, formatNPZ, formatSafetensors)
 	flags.BoolVar(&o.uint8, "uint8", false, "the crop as bytes, [N,H,W,3], not normalized")
 	addDeviceFlags(flags, &o.device, &o.validate)
 	return cmd

@@ -14,9 +14,9 @@ import (
 // newRecorder returns the writer of a text format. width is the terminal's, 0 if there is none.
 func newRecorder(o output, w *textFile, width int) writer {
 	switch o.format {
-	case jsonLines:
+	case formatJSON:
 		return jsonRecorder{w, o.names}
-	case csvLines:
+	case formatCSV:
 		return newCSVRecorder(o, w)
 	}
 	return tableRecorder{w, width}

@@ -44,7 +44,7 @@ func (a *app) runCommand() *cobra.Command {
 	o.model.addTTA(flags)
 	o.model.addHead(flags)
 	flags.IntVar(&o.topk, "topk", 5, "how many classes to name")
-	addFormat(flags, &o.format, table, jsonLines, csvLines, npy, npz, safetensors)
+	addFormat(flags, &o.format, formatTable, formatJSON, formatCSV, formatNPY, formatNPZ, formatSafetensors)
 	flags.StringVar(&o.out, "out", "", "write to `FILE` instead of standard output")
 	flags.StringVar(&o.logits, "logits", "", "also write the raw logits, float32 [N,classes], to `FILE.npy|FILE.npz|FILE.safetensors`")
 	return cmd
@@ -66,9 +66,9 @@ func (a *app) classify(cmd *cobra.Command, o runOptions, paths []string) error {
 		return err
 	}
 	defer w.Discard()
-	writers := []writer{w}
+	writers, results := []writer{w}, []result{w}
 	if o.logits != "" {
-		logits, err := o.output("--logits", o.logits, &formatFlag{byEnding, []format{npy, npz, safetensors}})
+		logits, err := o.output("--logits", o.logits, &formatFlag{formatAuto, []format{formatNPY, formatNPZ, formatSafetensors}})
 		if err != nil {
 			return err
 		}
@@ -77,7 +77,7 @@ func (a *app) classify(cmd *cobra.Command, o runOptions, paths []string) error {
 			return err
 		}
 		defer w.Discard()
-		writers = append(writers, w)
+		writers, results = append(writers, w), append(results, w)
 	}
 	return a.with(cmd.Context(), &o.model, &o.inputs, func(m *bitgpu.Model) error {
 		if m.Info().Config.Classes == 0 {
@@ -85,7 +85,7 @@ func (a *app) classify(cmd *cobra.Command, o runOptions, paths []string) error {
 		}
 		j := &job{
 			app: a, paths: paths, flags: o.inputs, want: bitgpu.Outputs{Logits: true},
-			tell: out.format == table || out.format.isArray(), quiet: a.answersShow(out),
+			tell: out.format == formatTable || out.format.isArray(), quiet: a.answersShow(out),
 			answer: func(x *answer) error {
 				r := record{file: x.file, err: x.err}
 				if x.err == nil {
@@ -101,7 +101,7 @@ func (a *app) classify(cmd *cobra.Command, o runOptions, paths []string) error {
 				return nil
 			},
 		}
-		return finish(j.run(cmd.Context(), m), writers...)
+		return finish(j.run(cmd.Context(), m), results...)
 	})
 }
 
