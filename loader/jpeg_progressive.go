@@ -105,7 +105,9 @@ func (s *jpegScan) refineAC(c *scanComponent, x, y int) {
 // without history; it returns the place of the next one of them.
 func (s *jpegScan) refine(block *[64]int16, k, run int) int {
 	bit := int16(1) << s.low
-	for ; k <= s.last; k++ {
+	b := &s.bits
+	bits, n, last := b.bits, b.n, min(s.last, 63) // in registers
+	for ; k <= last; k++ {
 		v := block[k]
 		if v == 0 {
 			if run == 0 {
@@ -114,18 +116,23 @@ func (s *jpegScan) refine(block *[64]int16, k, run int) int {
 			run--
 			continue
 		}
-		if s.bits.n < 1 {
-			s.bits.fill()
+		if n < 1 {
+			b.bits, b.n = bits, n
+			b.fill()
+			bits, n = b.bits, b.n
 		}
 		// A bit that is there already came from a damaged file.
-		if s.bits.receive(1) != 0 && v&bit == 0 {
+		if bits>>63 != 0 && v&bit == 0 {
 			if v > 0 {
 				block[k] = v + bit
 			} else {
 				block[k] = v - bit
 			}
 		}
+		bits <<= 1
+		n--
 	}
+	b.bits, b.n = bits, n
 	return k
 }
 
@@ -135,10 +142,17 @@ func (c *jpegComponent) finishProgressive() {
 		for x := range c.wide {
 			var block [64]int32
 			used := 0
-			for k, v := range c.block(x, y) {
-				if v != 0 {
-					block[zigzag[k]] = int32(v) * int32(c.quant[k])
-					used = k
+			coeffs := c.block(x, y)
+			for first := 0; first < 64; first += 8 {
+				eight := (*[8]int16)(coeffs[first:])
+				if eight[0]|eight[1]|eight[2]|eight[3]|eight[4]|eight[5]|eight[6]|eight[7] == 0 {
+					continue // as most are
+				}
+				for i, v := range eight {
+					if v != 0 {
+						used = first + i
+						block[zigzag[used]] = int32(v) * int32(c.quant[used])
+					}
 				}
 			}
 			c.store(x, y, &block, used)
