@@ -22,6 +22,7 @@ import (
 
 	"github.com/bitgpu/bitgpu/gpu"
 	"github.com/bitgpu/bitgpu/loader"
+	"github.com/bitgpu/bitgpu/loader/hub"
 	"github.com/bitgpu/bitgpu/net"
 	"github.com/bitgpu/bitgpu/shaders"
 )
@@ -92,6 +93,11 @@ type Options struct {
 	Batch     int       // most images in one batch; 0 for what suits the network and the device
 	Weights   string    // "" for the model's own; RandomGolden with a published architecture's name
 
+	// Offline forbids to fetch weights, as HF_HUB_OFFLINE=1 does. Otherwise those of a published model, or of one
+	// that is named hf-hub:OWNER/NAME, are fetched when they are not on this machine, as Pull does.
+	Offline  bool
+	Fetching func(hub.Progress) // if set, called while weights are fetched
+
 	// Head takes the place of the model's own classifier, or of none: it gives the logits and the labels. The
 	// error of Open wraps ErrOtherModel if it was trained on embeddings of another model.
 	Head *loader.Head
@@ -158,14 +164,15 @@ func (m *Model) Close() error {
 }
 
 // Open opens a model and brings its weights onto its devices. name is Demo, a name of timm's registry
-// (with or without the tag, looked up as loader.Find says), a checkpoint file of any form that
-// loader.Open knows, or a directory that holds one with its config.json.
+// (with or without the tag, looked up as loader.Find says, or else fetched), hf-hub:OWNER/NAME with or without
+// @REVISION, a checkpoint file of any form that loader.Open knows, or a directory that holds one with its config.json.
 //
-// The error wraps ErrNoModel if there are no such weights, loader.ErrCorrupt if they are damaged,
+// The error wraps ErrNoModel if there are no such weights, and one of package hub's if they could not be fetched;
+// loader.ErrCorrupt if they are damaged,
 // and gpu.ErrNoVulkan, gpu.ErrNoDevice, gpu.ErrOutOfMemory or gpu.ErrDeviceLost if the device is at
 // fault.
 func Open(ctx context.Context, name string, o Options) (*Model, error) {
-	found, err := find(name, o.Weights)
+	found, err := find(name, o.Weights, o.fetcher(ctx))
 	if err != nil {
 		return nil, fmt.Errorf("bitgpu: %w", err)
 	}

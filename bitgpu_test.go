@@ -286,6 +286,7 @@ func TestOpenCheckpoint(t *testing.T) {
 }
 
 func TestOpenErrors(t *testing.T) {
+	t.Setenv("HF_HUB_OFFLINE", "1")
 	t.Setenv("HF_HUB_CACHE", t.TempDir())
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	for name, c := range map[string]struct {

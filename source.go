@@ -19,8 +19,8 @@ type source struct {
 	info       Info
 }
 
-// find opens the weights that a name stands for.
-func find(name, weights string) (*source, error) {
+// find opens the weights that a name stands for. What is not on this machine fetch may bring here; nil for nothing.
+func find(name, weights string, fetch fetcher) (*source, error) {
 	switch {
 	case weights == RandomGolden:
 		return generated(name)
@@ -37,7 +37,7 @@ func find(name, weights string) (*source, error) {
 		}
 		return describe(name, c, config)
 	}
-	path, err := locate(name)
+	path, err := locate(name, fetch)
 	if err != nil {
 		return nil, err
 	}
@@ -54,7 +54,7 @@ func find(name, weights string) (*source, error) {
 }
 
 // locate finds the checkpoint file of a path or a model's name.
-func locate(name string) (string, error) {
+func locate(name string, fetch fetcher) (string, error) {
 	stat, err := os.Stat(name)
 	switch {
 	case err == nil && stat.IsDir():
@@ -69,11 +69,46 @@ func locate(name string) (string, error) {
 	if path != "" {
 		return path, nil
 	}
-	if _, known := net.FindVariant(name); !known && (len(tried) == 0 || strings.ContainsRune(name, filepath.Separator)) {
+	ref, onHub, err := hubRef(name)
+	switch {
+	case err != nil:
+		return "", fmt.Errorf("%w: %s: %w", ErrNoModel, name, err)
+	case !onHub && (len(tried) == 0 || strings.ContainsRune(name, filepath.Separator)):
 		return "", fmt.Errorf("%w: no file or directory %s", ErrNoModel, name)
+	case onHub && fetch != nil:
+		if path, err = fetch(ref); err == nil {
+			return path, nil
+		}
 	}
-	return "", fmt.Errorf("%w: no weights of %s on this machine; looked for\n  %s\nThe model %q is part of the program and needs no weights",
-		ErrNoModel, name, strings.Join(tried, "\n  "), Demo)
+	return "", &missing{name: name, tried: tried, onHub: onHub, err: err}
+}
+
+// missing is the error of a model that is not on this machine. It wraps ErrNoModel.
+type missing struct {
+	name  string
+	tried []string // where it was looked for
+	onHub bool     // whether the Hub may have it
+	err   error    // why it could not be fetched; nil if nobody tried
+}
+
+func (m *missing) Error() string {
+	var text strings.Builder
+	fmt.Fprintf(&text, "%v: no weights of %s on this machine; looked for\n  %s\n", ErrNoModel, m.name, strings.Join(m.tried, "\n  "))
+	switch {
+	case m.err != nil:
+		fmt.Fprintf(&text, "They could not be fetched: %v\n", m.err)
+	case m.onHub:
+		fmt.Fprintf(&text, "They can be fetched: bitgpu pull %s\n", m.name)
+	}
+	fmt.Fprintf(&text, "The model %q is part of the program and needs no weights", Demo)
+	return text.String()
+}
+
+func (m *missing) Unwrap() []error {
+	if m.err == nil {
+		return []error{ErrNoModel}
+	}
+	return []error{ErrNoModel, m.err}
 }
 
 // generated makes the golden weights of a published architecture.
@@ -144,7 +179,7 @@ func findConfig(name string) (*loader.Config, error) {
 	if name == Demo {
 		return demo.Config()
 	}
-	path, err := locate(name)
+	path, err := locate(name, nil)
 	if err != nil {
 		if _, known := net.FindVariant(name); known && errors.Is(err, ErrNoModel) {
 			return nil, nil
@@ -161,7 +196,8 @@ func preprocess(name string, config *loader.Config) (loader.Preprocess, error) {
 		Size: 224, CropPct: 0.875, Interpolation: loader.Bicubic,
 		Mean: [3]float32{0.5, 0.5, 0.5}, Std: [3]float32{0.5, 0.5, 0.5},
 	}
-	v, known := net.FindVariant(loader.TrimExtension(filepath.Base(name)))
+	base, _, _ := strings.Cut(filepath.Base(name), "@") // of a name with a revision
+	v, known := net.FindVariant(loader.TrimExtension(base))
 	filter := p.Interpolation.String()
 	switch {
 	case config != nil:

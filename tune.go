@@ -83,10 +83,10 @@ func tune(ctx context.Context, name string, o Options, t TuneOptions) (_ *Tuned,
 
 // findUnloaded is find for what needs no weights: those of a published model need not be there.
 func findUnloaded(name string) (*source, error) {
-	s, err := find(name, "")
+	s, err := find(name, "", nil)
 	if errors.Is(err, ErrNoModel) {
 		if _, known := net.FindVariant(name); known {
-			s, err = find(name, RandomGolden)
+			s, err = find(name, RandomGolden, nil)
 		}
 	}
 	if err != nil {

@@ -25,8 +25,8 @@ func defaults() loader.Config {
 	}
 }
 
-// hub is the config.json of timm/resnetv2_152x2_bit.goog_teacher_in21k_ft_in1k_384.
-const hub = `{
+// onHub is the config.json of timm/resnetv2_152x2_bit.goog_teacher_in21k_ft_in1k_384.
+const onHub = `{
   "architecture": "resnetv2_152x2_bit", "num_classes": 1000, "num_features": 4096, "global_pool": "avg",
   "pretrained_cfg": {
     "tag": "goog_teacher_in21k_ft_in1k_384", "custom_load": true, "input_size": [3, 384, 384],
@@ -43,7 +43,7 @@ func TestParseConfig(t *testing.T) {
 	}{
 		{"empty", ` {} `, func(*loader.Config) {}},
 		{"nulls", `{"num_classes":null,"label_names":null,"label_descriptions":null,"pretrained_cfg":{"mean":null,"input_size":null}}`, func(*loader.Config) {}},
-		{"Hub form", hub, func(c *loader.Config) {
+		{"Hub form", onHub, func(c *loader.Config) {
 			c.Architecture, c.NumFeatures = "resnetv2_152x2_bit", 4096
 			p := &c.Pretrained
 			p.Tag, p.Interpolation, p.CropPct = "goog_teacher_in21k_ft_in1k_384", "bicubic", 1
@@ -163,7 +163,7 @@ func TestParseConfigBad(t *testing.T) {
 }
 
 func TestReadConfig(t *testing.T) {
-	c, err := loader.ReadConfig(loadertest.File(t, "config.json", []byte(hub)))
+	c, err := loader.ReadConfig(loadertest.File(t, "config.json", []byte(onHub)))
 	if err != nil || c.Architecture != "resnetv2_152x2_bit" {
 		t.Errorf("config %v, error %v", c, err)
 	}
@@ -180,7 +180,7 @@ func TestReadConfig(t *testing.T) {
 }
 
 func FuzzParseConfig(f *testing.F) {
-	f.Add([]byte(hub))
+	f.Add([]byte(onHub))
 	f.Add([]byte(`{"label_names":{"0":"a"},"label_descriptions":["A"],"layers":[1]}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		c, err := loader.ParseConfig(data, "fuzz")

@@ -7,11 +7,27 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
+
+	"github.com/bitgpu/bitgpu/loader/hub"
 )
 
 // modelName is a timm name, with the Hub organization in front of it or not.
 var modelName = regexp.MustCompile(`^(?:([A-Za-z0-9][\w.-]*)/)?([A-Za-z0-9][\w.-]*)$`)
+
+// HubRef reads a name that says that the Hugging Face Hub has the model, as timm
+// does: "hf-hub:OWNER/NAME" or "hf-hub:OWNER/NAME@REVISION". ok is false of other
+// names. The error is that of hub.ParseRef.
+func HubRef(name string) (ref hub.Ref, ok bool, err error) {
+	for _, prefix := range []string{"hf-hub:", "hf_hub:"} {
+		if rest, found := strings.CutPrefix(name, prefix); found {
+			ref, err = hub.ParseRef(rest)
+			return ref, true, err
+		}
+	}
+	return ref, false, nil
+}
 
 // Find looks for the checkpoint of a model by its timm name, such as
 // "resnetv2_152x2_bit.goog_teacher_in21k_ft_in1k_384", "timm/" and another
@@ -23,13 +39,24 @@ var modelName = regexp.MustCompile(`^(?:([A-Za-z0-9][\w.-]*)/)?([A-Za-z0-9][\w.-
 //   - bitgpu/models in the user's cache directory (os.UserCacheDir):
 //     the checkpoint in NAME (CheckpointIn), or NAME.safetensors, .bin, .pth,
 //     .pt or .npz;
-//   - the cache that Python's huggingface_hub fills ($HF_HUB_CACHE,
-//     $HF_HOME/hub or ~/.cache/huggingface/hub), at the revision "main".
+//   - the cache that Pull and Python's huggingface_hub fill (hub.CacheDir), at
+//     the revision "main".
+//
+// A name with "@REVISION" behind it, or with "hf-hub:" in front (HubRef), is
+// looked for in the last of these alone.
 //
 // The path is one for Open, empty when there is no such file. tried
 // lists the places that were looked at up to there, for an error message; it is
 // empty when the name is no model name at all (a path, say).
 func Find(name string) (path string, tried []string) {
+	ref, explicit, err := HubRef(name)
+	if err != nil {
+		return "", nil
+	}
+	if explicit {
+		return findCached(ref)
+	}
+	name, revision, hasRevision := strings.Cut(name, "@")
 	m := modelName.FindStringSubmatch(name)
 	if m == nil {
 		return "", nil
@@ -38,9 +65,31 @@ func Find(name string) (path string, tried []string) {
 	if org == "" {
 		org = "timm"
 	}
+	if hasRevision {
+		if _, err := hub.ParseRef(org + "/" + m[2] + "@" + revision); err != nil {
+			return "", nil
+		}
+	}
 	if tag := defaultTag(m[2]); tag != "" {
 		names = append(names, m[2]+"."+tag)
 	}
+	if !hasRevision {
+		if path, tried = findNamed(names); path != "" {
+			return path, tried
+		}
+	}
+	for _, name := range names {
+		path, where := findCached(hub.Ref{Repo: org + "/" + name, Revision: revision})
+		tried = append(tried, where...)
+		if path != "" {
+			return path, tried
+		}
+	}
+	return "", tried
+}
+
+// findNamed looks in the directories that hold models by name.
+func findNamed(names []string) (path string, tried []string) {
 	for _, root := range modelDirs() {
 		for _, name := range names {
 			dir, file := filepath.Join(root, name), filepath.Join(root, name+".safetensors")
@@ -55,16 +104,37 @@ func Find(name string) (path string, tried []string) {
 			}
 		}
 	}
-	if hub := hubCache(); hub != "" {
-		for _, name := range names {
-			repo := filepath.Join(hub, "models--"+org+"--"+name)
-			tried = append(tried, repo)
-			if path, ok := CheckpointIn(hubSnapshot(repo)); ok {
-				return path, tried
-			}
+	return "", tried
+}
+
+// findCached looks in the Hub's cache.
+func findCached(ref hub.Ref) (path string, tried []string) {
+	cache := hub.CacheDir()
+	if cache == "" {
+		return "", nil
+	}
+	if path, ok := CheckpointIn(hub.SnapshotDir(cache, ref)); ok && hasShards(path) {
+		return path, []string{hub.RepoDir(cache, ref.Repo)}
+	}
+	return "", []string{hub.RepoDir(cache, ref.Repo)}
+}
+
+// hasShards is false of an index some of whose shards are not there, as when a
+// download was interrupted.
+func hasShards(checkpoint string) bool {
+	if !strings.HasSuffix(checkpoint, ".index.json") {
+		return true
+	}
+	weightMap, err := readIndex(checkpoint)
+	if err != nil {
+		return true // opening it says what is wrong
+	}
+	for _, shard := range shardsOf(weightMap) {
+		if !isFile(filepath.Join(filepath.Dir(checkpoint), filepath.FromSlash(shard))) {
+			return false
 		}
 	}
-	return "", tried
+	return true
 }
 
 // checkpointExtensions are those of the forms that Open takes. They serve to find
@@ -91,26 +161,37 @@ func CheckpointIn(dir string) (path string, ok bool) {
 	if dir == "" {
 		return "", false
 	}
-	for _, name := range []string{"model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json"} {
-		if path := filepath.Join(dir, name); isFile(path) {
-			return path, true
-		}
-	}
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return "", false
 	}
+	var files []string
 	for _, e := range entries {
-		p := filepath.Join(dir, e.Name())
-		if TrimExtension(p) == p || strings.HasSuffix(p, ".index.json") || !isFile(p) {
+		if isFile(filepath.Join(dir, e.Name())) {
+			files = append(files, e.Name())
+		}
+	}
+	name, ok := chooseCheckpoint(files)
+	return filepath.Join(dir, name), ok
+}
+
+// chooseCheckpoint returns the checkpoint among the files of a directory.
+func chooseCheckpoint(files []string) (name string, ok bool) {
+	for _, name := range []string{"model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json"} {
+		if slices.Contains(files, name) {
+			return name, true
+		}
+	}
+	for _, file := range files {
+		if TrimExtension(file) == file || strings.HasSuffix(file, ".index.json") {
 			continue
 		}
-		if path != "" {
+		if name != "" {
 			return "", false // which one is meant cannot be told
 		}
-		path = p
+		name = file
 	}
-	return path, path != ""
+	return name, name != ""
 }
 
 // ConfigFor returns the path of the config that lies beside a checkpoint:
@@ -153,46 +234,6 @@ func modelDirs() []string {
 		dirs = append(dirs, filepath.Join(cache, "bitgpu", "models"))
 	}
 	return dirs
-}
-
-// hubCache returns the directory where huggingface_hub keeps repositories
-// (huggingface_hub/constants.py), "" when there is no home directory. It is
-// under ~/.cache on every system, Windows and macOS included.
-func hubCache() string {
-	home, homeErr := os.UserHomeDir()
-	expand := func(path string) string {
-		if rest, ok := strings.CutPrefix(path, "~"); ok && homeErr == nil && (rest == "" || os.IsPathSeparator(rest[0])) {
-			return home + rest
-		}
-		return path
-	}
-	for _, v := range []struct{ name, below string }{
-		{"HF_HUB_CACHE", ""}, {"HUGGINGFACE_HUB_CACHE", ""}, {"HF_HOME", "hub"}, {"XDG_CACHE_HOME", "huggingface/hub"},
-	} {
-		if dir := os.Getenv(v.name); dir != "" {
-			return filepath.Join(expand(dir), filepath.FromSlash(v.below))
-		}
-	}
-	if homeErr != nil {
-		return ""
-	}
-	return filepath.Join(home, ".cache", "huggingface", "hub")
-}
-
-// hubSnapshot returns the directory of a cached repository's files: that of
-// the commit which refs/main names, or the only one that is there. It returns
-// "" when there is neither.
-func hubSnapshot(repo string) string {
-	snapshots := filepath.Join(repo, "snapshots")
-	if ref, err := readFileLimited(filepath.Join(repo, "refs", "main"), 1<<10); err == nil {
-		if commit := strings.TrimSpace(string(ref)); filepath.IsLocal(commit) {
-			return filepath.Join(snapshots, commit)
-		}
-	}
-	if entries, err := os.ReadDir(snapshots); err == nil && len(entries) == 1 {
-		return filepath.Join(snapshots, entries[0].Name())
-	}
-	return ""
 }
 
 func isFile(path string) bool {

@@ -84,6 +84,13 @@ func TestFind(t *testing.T) {
 		{"Hub, default tag", []string{"home/.cache/huggingface/hub/models--timm--resnetv2_101x1_bit.goog_in21k_ft_in1k/snapshots/a/model.safetensors"}, nil, "resnetv2_101x1_bit",
 			"home/.cache/huggingface/hub/models--timm--resnetv2_101x1_bit.goog_in21k_ft_in1k/snapshots/a/model.safetensors"},
 		{"another organization", []string{"home/.cache/huggingface/hub/models--me--net/snapshots/a/model.safetensors"}, nil, "me/net", "home/.cache/huggingface/hub/models--me--net/snapshots/a/model.safetensors"},
+		{"Hub by name", []string{"home/.cache/huggingface/hub/models--me--net/snapshots/a/model.safetensors"}, nil, "hf-hub:me/net", "home/.cache/huggingface/hub/models--me--net/snapshots/a/model.safetensors"},
+		{"Hub by name only", []string{"cwd/net/model.safetensors"}, nil, "hf-hub:timm/net", ""},
+		{"Hub by name and revision", []string{repo + "/refs/main=abc", repo + "/refs/v2=def", repo + "/snapshots/abc/model.safetensors", repo + "/snapshots/def/model.safetensors"}, nil, "hf_hub:timm/" + tagged + "@v2", repo + "/snapshots/def/model.safetensors"},
+		{"revision", []string{repo + "/refs/main=abc", repo + "/refs/v2=def", repo + "/snapshots/abc/model.safetensors", repo + "/snapshots/def/model.safetensors", "cwd/" + tagged + "/model.safetensors"}, nil, tagged + "@v2", repo + "/snapshots/def/model.safetensors"},
+		{"revision that is not there", []string{repo + "/refs/main=abc", repo + "/snapshots/abc/model.safetensors"}, nil, tagged + "@v2", ""},
+		{"Hub, shards", []string{repo + "/snapshots/a/model.safetensors.index.json={\"weight_map\":{\"x\":\"1\",\"y\":\"2\"}}", repo + "/snapshots/a/1", repo + "/snapshots/a/2"}, nil, tagged, repo + "/snapshots/a/model.safetensors.index.json"},
+		{"Hub, a shard missing", []string{repo + "/snapshots/a/model.safetensors.index.json={\"weight_map\":{\"x\":\"1\",\"y\":\"2\"}}", repo + "/snapshots/a/1"}, nil, tagged, ""},
 		{"HF_HUB_CACHE", []string{"h/models--timm--a/snapshots/x/model.safetensors"}, map[string]string{"HF_HUB_CACHE": "h", "HF_HOME": "i"}, "a", "h/models--timm--a/snapshots/x/model.safetensors"},
 		{"HF_HOME", []string{"h/hub/models--timm--a/snapshots/x/model.safetensors"}, map[string]string{"HF_HOME": "h"}, "a", "h/hub/models--timm--a/snapshots/x/model.safetensors"},
 		{"a directory is no file", []string{"cwd/a.safetensors/x", "cwd/a/model.safetensors/x"}, nil, "a", ""},
@@ -156,7 +163,7 @@ func TestFindListsWhatItTried(t *testing.T) {
 func TestFindTakesNoPaths(t *testing.T) {
 	emptyMachine(t)
 	touch(t, "a/model.safetensors", "")
-	for _, name := range []string{"", "./a", "/a", "../cwd/a", "timm/../a", "..", "a/b/c", `a\b`, "a b", "timm/"} {
+	for _, name := range []string{"", "./a", "/a", "../cwd/a", "timm/../a", "..", "a/b/c", `a\b`, "a b", "timm/", "hf-hub:a", "hf-hub:timm/../a", "a@", "a@../x"} {
 		if path, tried := loader.Find(name); path != "" || tried != nil {
 			t.Errorf("%q: found %q, tried %q", name, path, tried)
 		}

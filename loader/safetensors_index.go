@@ -57,15 +57,20 @@ func readIndex(path string) (map[string]string, error) {
 	return index.WeightMap, nil
 }
 
-// open opens every shard that the map names and makes sure that map and
-// shards agree, tensor by tensor. Shards opened before an error are kept for
-// Close.
-func (c *sharded) open(weightMap map[string]string) error {
+// shardsOf lists the files that a weight_map names, each once, in order.
+func shardsOf(weightMap map[string]string) []string {
 	files := map[string]bool{}
 	for _, file := range weightMap {
 		files[file] = true
 	}
-	for _, file := range sortedKeys(files) {
+	return sortedKeys(files)
+}
+
+// open opens every shard that the map names and makes sure that map and
+// shards agree, tensor by tensor. Shards opened before an error are kept for
+// Close.
+func (c *sharded) open(weightMap map[string]string) error {
+	for _, file := range shardsOf(weightMap) {
 		if !filepath.IsLocal(file) {
 			return fmt.Errorf("loader: %s: shard %q is not beside the index: %w", c.path, file, ErrCorrupt)
 		}

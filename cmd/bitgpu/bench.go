@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"runtime/debug"
 	"strings"
-	"time"
 
 	"github.com/bitgpu/bitgpu"
 	"github.com/bitgpu/bitgpu/gpu/peak"
@@ -170,10 +169,10 @@ func (b *bench) model(ctx context.Context, name, precision string) error {
 	}
 	debug.FreeOSMemory() // what the model before has left does not count for this one
 	resetPeakRSS()
-	opened, start := false, time.Now()
+	opened := false
 	err := b.with(ctx, &flags, &inputFlags{}, func(m *bitgpu.Model) error {
 		opened = true
-		loaded := load{time.Since(start), peakRSS()}
+		loaded := load{flags.opening, peakRSS()}
 		for i := range m.Info().Devices {
 			if err := b.device(ctx, m, i, flags, loaded); err != nil {
 				return err

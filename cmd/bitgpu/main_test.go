@@ -50,7 +50,8 @@ func TestMain(m *testing.M) {
 	}())
 }
 
-// environment is that of the tests: without models or caches of the machine's, but for the driver's.
+// environment is that of the tests: without models, caches and the network of the machine's, but for the driver's
+// cache.
 func environment(extra ...string) []string {
 	env := slices.DeleteFunc(os.Environ(), func(v string) bool {
 		return strings.HasPrefix(v, "BITGPU_") || strings.HasPrefix(v, "HF_") || strings.HasPrefix(v, "HUGGINGFACE_") ||
@@ -59,7 +60,7 @@ func environment(extra ...string) []string {
 	if dir, err := os.UserCacheDir(); err == nil && os.Getenv("MESA_SHADER_CACHE_DIR") == "" {
 		env = append(env, "MESA_SHADER_CACHE_DIR="+dir)
 	}
-	return append(append(env, "HOME="+caches, "XDG_CACHE_HOME="+caches, "XDG_CONFIG_HOME="+caches, "AppData="+caches, "LocalAppData="+caches), extra...)
+	return append(append(env, "HOME="+caches, "XDG_CACHE_HOME="+caches, "XDG_CONFIG_HOME="+caches, "AppData="+caches, "LocalAppData="+caches, "HF_HUB_OFFLINE=1"), extra...)
 }
 
 // run is one run of the command.

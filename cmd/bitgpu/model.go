@@ -19,10 +19,12 @@ import (
 // modelFlags say what to open.
 type modelFlags struct {
 	model, weights, device, precision string
-	validate                          bool
+	validate, offline                 bool
 	tta                               tta
 	head                              string
 	given                             func(flag string) bool // whether the command line has a flag
+
+	opening time.Duration // how long it took to open the model, fetching left out; with sets it
 }
 
 func (f *modelFlags) add(flags *pflag.FlagSet) {
@@ -35,6 +37,7 @@ func (f *modelFlags) add(flags *pflag.FlagSet) {
 // addDevice adds the flags that stay the same where there are several models and precisions.
 func (f *modelFlags) addDevice(flags *pflag.FlagSet) {
 	flags.StringVar(&f.weights, "weights", "", "generated weights, `random:golden`, for the name of a published model")
+	flags.BoolVar(&f.offline, "offline", false, "fetch no weights from the Hugging Face Hub, as with HF_HUB_OFFLINE=1")
 	addDeviceFlags(flags, &f.device, &f.validate)
 	flags.Lookup("device").Usage += "; all, or several as in 0,1, share the work"
 }
@@ -169,21 +172,24 @@ func (a *app) with(ctx context.Context, f *modelFlags, in *inputFlags, use func(
 	if err != nil {
 		return cannotOpen(err)
 	}
-	bar, start := newLoadingBar(a.stderr), time.Now()
+	bar, fetching, start := newLoadingBar(a.stderr), newFetching(a.stderr), time.Now()
 	m, err := bitgpu.Open(ctx, f.model, bitgpu.Options{
 		Head:   head,
 		Device: f.device, Precision: precision, Batch: int(in.batch), Weights: f.weights, Validation: f.validate,
 		Preprocess: in.pictures.override(), Preprocessor: bitgpu.Preprocessor(in.pictures.preprocess), Flip: bool(f.tta), AutoOrient: in.pictures.autoOrient,
 		MaxPixels: in.pictures.maxPixels, MaxBytes: in.pictures.maxBytes, Progress: bar.set,
+		Offline: f.offline, Fetching: fetching.set,
 	})
+	fetching.stop()
 	bar.end()
+	f.opening = time.Since(start) - fetching.took
 	if errors.Is(err, bitgpu.ErrNoModel) && f.weights == "" {
 		err = fmt.Errorf("%w\nTo see bitgpu work without weights: --model %s", err, bitgpu.Demo)
 	}
 	if err != nil {
 		return cannotOpen(modelError(f.model, err))
 	}
-	a.tellOpened(m.Info(), time.Since(start))
+	a.tellOpened(m.Info(), f.opening)
 	return a.closing(use(m), m.Close)
 }
 
