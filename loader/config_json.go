@@ -7,7 +7,8 @@ package loader
 //   - timm's older form, without model_args, the keys of pretrained_cfg beside
 //     architecture;
 //   - a bare network: "net", "layers", "channels", "width_factor" ... at the
-//     top, as test networks have it.
+//     top, as test networks have it;
+//   - transformers' form, which config_transformers.go owns.
 //
 // Keys that are not named here are skipped.
 
@@ -24,13 +25,21 @@ import (
 // has about 2 MB.
 const maxConfig = 32 << 20
 
-// ReadConfig reads a config.json.
+// ReadConfig reads a config.json, and if transformers wrote it the preprocessor_config.json
+// beside it, if that is there.
 func ReadConfig(path string) (*Config, error) {
 	data, err := readFileLimited(path, maxConfig)
 	if err != nil {
 		return nil, err
 	}
-	return ParseConfig(data, path)
+	c, err := ParseConfig(data, path)
+	if err == nil && modelType(data) != "" {
+		err = c.applyProcessor(path)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
 }
 
 // ParseConfig reads the text of a config.json; name stands for it in errors.
@@ -40,6 +49,19 @@ func ReadConfig(path string) (*Config, error) {
 func ParseConfig(data []byte, name string) (*Config, error) {
 	if !bytes.HasPrefix(bytes.TrimLeft(data, " \t\r\n"), []byte("{")) {
 		return nil, fmt.Errorf("loader: %s: no JSON object: %w", name, ErrCorrupt)
+	}
+	if kind := modelType(data); kind != "" {
+		c, err := (*Config)(nil), fmt.Errorf("model_type is %q, want bit", kind)
+		if kind == "bit" {
+			c, err = parseTransformersConfig(data)
+		}
+		if err == nil {
+			err = c.check()
+		}
+		if err != nil {
+			return nil, fmt.Errorf("loader: %s: %w", name, err)
+		}
+		return c, nil
 	}
 	var j configJSON
 	err := json.Unmarshal(data, &j)

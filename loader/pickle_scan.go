@@ -121,9 +121,10 @@ func (s *pickleScanner) argument(opcode byte) error {
 	case argNone:
 		return fmt.Errorf("opcode 0x%02x does not exist", opcode)
 	case argLine:
-		return s.line()
+		_, err := s.line()
+		return err
 	case argLines:
-		return errors.Join(s.line(), s.line())
+		return s.global()
 	case argCount1, argLong1:
 		return s.counted(1, s.left)
 	case argLong4:
@@ -143,13 +144,30 @@ func (s *pickleScanner) argument(opcode byte) error {
 	return s.skip(int64(kind))
 }
 
-func (s *pickleScanner) line() error {
-	for range maxPickleLine {
-		if b, err := s.byte(); err != nil || b == '\n' {
-			return err
-		}
+// global refuses the names that the reader has classes of its own for, which
+// findTorchClass is not asked about: they would do no harm, and no good.
+func (s *pickleScanner) global() error {
+	module, err := s.line()
+	if err != nil {
+		return err
 	}
-	return errors.New("a line does not end")
+	name, err := s.line()
+	if err == nil && (module == "copy_reg" || module == "__builtin__") {
+		err = errGlobal(module, name)
+	}
+	return err
+}
+
+func (s *pickleScanner) line() (string, error) {
+	var line []byte
+	for range maxPickleLine {
+		b, err := s.byte()
+		if err != nil || b == '\n' {
+			return string(line), err
+		}
+		line = append(line, b)
+	}
+	return "", errors.New("a line does not end")
 }
 
 func (s *pickleScanner) length(size int) (uint64, error) {

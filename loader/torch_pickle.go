@@ -83,7 +83,12 @@ func findTorchClass(module, name string) (any, error) {
 			return rebuild(rebuildParameter), nil
 		}
 	}
-	return nil, fmt.Errorf("it needs %q, and only tensors and plain containers are read", module+"."+name)
+	return nil, errGlobal(module, name)
+}
+
+// errGlobal says which global a pickle names that has no place in a checkpoint.
+func errGlobal(module, name string) error {
+	return fmt.Errorf("it needs %q, and only tensors and plain containers are read", module+"."+name)
 }
 
 // rebuild is a function of package torch._utils, as far as data go.

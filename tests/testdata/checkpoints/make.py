@@ -38,17 +38,21 @@ def transformers_name(name):
 
 
 def google_name(name):
-    name = name.replace("stem.conv.weight", "root_block/standardized_conv2d/kernel").replace("head.fc.weight", "head/conv2d/kernel")
-    name = name.replace("head.fc.bias", "head/conv2d/bias")
-    if name.startswith("norm."):
-        name = name.replace("norm.", "group_norm.")
-    if name.startswith("stages."):
-        _, stage, _, block, layer, *rest = name.split(".")
-        part = "a" if layer == "downsample" else "abc"[int(layer[-1]) - 1]
-        kind = {"d": "proj/standardized_conv2d", "c": "standardized_conv2d", "n": "group_norm"}[layer[0]]
-        last = rest[-1] if layer[0] == "n" else "kernel"
-        name = f"block{int(stage) + 1}/unit{int(block) + 1:02d}/{part}/{kind}/{last}"
-    return "resnet/" + name.replace("group_norm.", "group_norm/").replace("/weight", "/gamma").replace("/bias", "/beta").replace("conv2d/beta", "conv2d/bias").replace("group_norm/weight", "group_norm/gamma")
+    """The inverse of _load_weights in timm/models/resnetv2.py."""
+    *module, last = name.split(".")
+    last = {"weight": "gamma", "bias": "beta"}[last]
+    if module == ["stem", "conv"]:
+        return "resnet/root_block/standardized_conv2d/kernel"
+    if module == ["head", "fc"]:
+        return "resnet/head/conv2d/" + {"gamma": "kernel", "beta": "bias"}[last]
+    if module == ["norm"]:
+        return "resnet/group_norm/" + last
+    _, stage, _, block, layer, *_ = module
+    unit = f"resnet/block{int(stage) + 1}/unit{int(block) + 1:02d}/"
+    if layer == "downsample":
+        return unit + "a/proj/standardized_conv2d/kernel"
+    kind = "standardized_conv2d/kernel" if layer.startswith("conv") else "group_norm/" + last
+    return unit + "abc"[int(layer[-1]) - 1] + "/" + kind
 
 
 def network():
@@ -62,6 +66,21 @@ def network():
                path("legacy_nested_bf16.pth"), _use_new_zipfile_serialization=False)
     os.makedirs(path("transformers"), exist_ok=True)
     torch.save({transformers_name(k): v.squeeze() if "head" in k else v for k, v in half.items()}, path("transformers/pytorch_model.bin"))
+    config = {  # of BitConfig and BitImageProcessor
+        "architectures": ["BitForImageClassification"], "depths": [2, 1, 2, 1], "drop_path_rate": 0.0, "embedding_dynamic_padding": False,
+        "embedding_size": 64, "global_padding": None, "hidden_act": "relu", "hidden_sizes": [128, 128, 256, 256],
+        "id2label": {str(i): f"thing {i}" for i in range(10)}, "layer_type": "preactivation", "model_type": "bit", "num_channels": 3,
+        "num_groups": 32, "output_stride": 32, "torch_dtype": "float16", "width_factor": 1,
+    }
+    processor = {
+        "crop_size": {"height": 64, "width": 64}, "do_center_crop": True, "do_convert_rgb": True, "do_normalize": True, "do_rescale": True,
+        "do_resize": True, "image_mean": [0.5, 0.25, 0.125], "image_processor_type": "BitImageProcessor", "image_std": [0.5, 0.5, 0.25],
+        "resample": 2, "rescale_factor": 1 / 255, "size": {"shortest_edge": 73},
+    }
+    for name, value in ("config", config), ("preprocessor_config", processor):
+        with open(path(f"transformers/{name}.json"), "w") as f:
+            json.dump(value, f, indent=1)
+            f.write("\n")
 
     hwio = lambda v: v.permute(2, 3, 1, 0).contiguous().numpy() if v.dim() == 4 else v.numpy()
     numpy.savez(path("google.npz"), **{google_name(k): hwio(v) for k, v in full.items()})
