@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"strings"
@@ -98,46 +99,57 @@ func ReadConfigFor(checkpoint string) (*Config, error) {
 	return nil, nil
 }
 
-// openAny opens a file or an index and gives the tensors timm's names.
-func openAny(path string) (Checkpoint, Form, error) {
-	var (
-		raw  Checkpoint
-		form Form
-		err  error
-	)
-	if strings.HasSuffix(path, ".index.json") {
-		var s *sharded
-		if s, err = openSharded(path); err == nil {
-			raw, form.Container, form.Sharded = s, s.container, true
-		}
-	} else {
-		raw, form.Container, err = openContainer(path)
-	}
+// OpenReader is Open for a single file of size bytes that r holds; name stands for
+// it in errors. r must allow concurrent use, as io.ReaderAt says; it stays the
+// caller's, Close does not close it. There is no config.
+func OpenReader(r io.ReaderAt, size int64, name string) (*File, error) {
+	c, form, err := named(openContainer(&checkpointFile{name: name, size: size, src: r}))
 	if err != nil {
-		return nil, form, err
+		return nil, err
 	}
-	named, names, err := timmNames(raw)
-	if err != nil {
-		return nil, form, fmt.Errorf("loader: %s: %w", path, errors.Join(err, raw.Close()))
-	}
-	form.Names = names
-	return named, form, nil
+	return &File{Checkpoint: c, Path: name, Form: form}, nil
 }
 
-// openContainer opens a single file and leaves the names as they are.
-func openContainer(path string) (Checkpoint, string, error) {
+// openAny opens a file or an index and gives the tensors timm's names.
+func openAny(path string) (Checkpoint, Form, error) {
+	if strings.HasSuffix(path, ".index.json") {
+		s, err := openSharded(path)
+		if err != nil {
+			return nil, Form{}, err
+		}
+		c, form, err := named(s, path, s.container, nil)
+		form.Sharded = true
+		return c, form, err
+	}
 	f, err := openCheckpointFile(path)
 	if err != nil {
-		return nil, "", err
+		return nil, Form{}, err
 	}
-	c, container, err := newContainer(f)
+	return named(openContainer(f))
+}
+
+// named gives the tensors of an open checkpoint timm's names.
+func named(raw Checkpoint, path, container string, err error) (Checkpoint, Form, error) {
+	if err != nil {
+		return nil, Form{}, err
+	}
+	c, names, err := timmNames(raw)
+	if err != nil {
+		return nil, Form{}, fmt.Errorf("loader: %s: %w", path, errors.Join(err, raw.Close()))
+	}
+	return c, Form{Container: container, Names: names}, nil
+}
+
+// openContainer opens a single file, closing it on errors, and leaves the names as they are.
+func openContainer(f *checkpointFile) (c Checkpoint, name, container string, err error) {
+	c, container, err = newContainer(f)
 	if err != nil {
 		if !strings.HasPrefix(err.Error(), "loader: ") {
-			err = fmt.Errorf("loader: %s: %w", path, err)
+			err = fmt.Errorf("loader: %s: %w", f.name, err)
 		}
-		return nil, "", errors.Join(err, f.Close())
+		return nil, "", "", errors.Join(err, f.Close())
 	}
-	return c, container, nil
+	return c, f.name, container, nil
 }
 
 // newContainer looks at how the file begins.

@@ -74,7 +74,11 @@ func (c *sharded) open(weightMap map[string]string) error {
 		if !filepath.IsLocal(file) {
 			return fmt.Errorf("loader: %s: shard %q is not beside the index: %w", c.path, file, ErrCorrupt)
 		}
-		s, container, err := openContainer(filepath.Join(filepath.Dir(c.path), file))
+		f, err := openCheckpointFile(filepath.Join(filepath.Dir(c.path), file))
+		if err != nil {
+			return err
+		}
+		s, _, container, err := openContainer(f)
 		if err != nil {
 			return err
 		}

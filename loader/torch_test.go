@@ -234,7 +234,7 @@ func FuzzPickle(f *testing.F) {
 
 func openAll(t *testing.T, data []byte) {
 	t.Helper()
-	c, err := loader.Open(loadertest.File(t, "m", data))
+	c, err := loader.OpenReader(bytes.NewReader(data), int64(len(data)), "m")
 	if err != nil {
 		return
 	}
