@@ -96,15 +96,24 @@ func isQuiet(w io.Writer) bool {
 	return ok && c.quiet
 }
 
+// message is an error's text without the names of packages before it, which say nothing to users of the command.
+func message(err error) string {
+	text := err.Error()
+	for _, name := range []string{"bitgpu: ", "loader: ", "gpu: ", "net: "} {
+		text = strings.TrimPrefix(text, name)
+	}
+	return text
+}
+
 // complain prints an error with the command's name in front.
 func complain(w io.Writer, err error) {
-	fmt.Fprintln(w, styled(w, failing, "bitgpu:"), strings.TrimPrefix(err.Error(), "bitgpu: "))
+	fmt.Fprintln(w, styled(w, failing, "bitgpu:"), message(err))
 }
 
 // warn prints what is a pity but no error; nothing with --quiet.
 func warn(w io.Writer, err error) {
 	if !isQuiet(w) {
-		fmt.Fprintln(w, styled(w, warning, "bitgpu:"), "warning:", strings.TrimPrefix(err.Error(), "bitgpu: "))
+		fmt.Fprintln(w, styled(w, warning, "bitgpu:"), "warning:", message(err))
 	}
 }
 

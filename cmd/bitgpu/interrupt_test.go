@@ -25,7 +25,8 @@ func TestInterrupt(t *testing.T) {
 		{"run", []string{"run", "--model", "demo", "-", "--logits"}},
 		{"tensors", []string{"embed", "--model", "demo", "--tensor", "-", "--out"}},
 		{"preprocess", []string{"preprocess", "--model", "demo", "-", "--out"}},
-		{"loading", []string{"run", "--model", "resnetv2_152x2_bit", "--weights", "random:golden", "-", "--out"}},
+		{"loading", []string{"run", "--model", "resnetv2_152x2_bit", "--weights", "random:golden", "--format", "table", "-", "--out"}},
+		{"archive", []string{"embed", "--model", "demo", "--format", "npz", "-", "--out"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			dir := t.TempDir()

@@ -55,7 +55,7 @@ type jsonClass struct {
 
 func (j jsonRecorder) write(r *record) error {
 	if r.err != nil {
-		return jsonLine(j.textFile, jsonError{r.file, r.err.Error()})
+		return jsonLine(j.textFile, jsonError{r.file, message(r.err)})
 	}
 	if r.top == nil {
 		return j.writeNumbers(r)
@@ -143,7 +143,7 @@ func (c *csvRecorder) write(r *record) error {
 	number := func(v float32) string { return strconv.FormatFloat(float64(v), 'g', -1, 32) }
 	switch {
 	case len(c.names) > 0 && r.err != nil:
-		c.line(append([]string{r.file, r.err.Error()}, make([]string, c.columns)...)...)
+		c.line(append([]string{r.file, message(r.err)}, make([]string, c.columns)...)...)
 	case len(c.names) > 0:
 		fields := []string{r.file, ""}
 		for _, row := range r.rows {
@@ -153,7 +153,7 @@ func (c *csvRecorder) write(r *record) error {
 		}
 		c.line(fields...)
 	case r.err != nil:
-		c.line(r.file, "", "", "", "", r.err.Error())
+		c.line(r.file, "", "", "", "", message(r.err))
 	}
 	for i, p := range r.top {
 		c.line(r.file, strconv.Itoa(i+1), strconv.Itoa(p.Index), p.Label, number(p.Prob), "")
