@@ -147,6 +147,9 @@ type Model struct {
 	info    Info
 	options Options
 	engines []*engine // one for each device
+
+	// weights opens the checkpoint once more, for what is seldom wanted of it; done closes it.
+	weights func(context.Context) (s *source, done func() error, err error)
 }
 
 // Info describes the model.
@@ -177,7 +180,13 @@ func Open(ctx context.Context, name string, o Options) (*Model, error) {
 		return nil, fmt.Errorf("bitgpu: %w", err)
 	}
 	defer found.checkpoint.Close()
-	return open(ctx, found, o)
+	return open(ctx, found, o, func(ctx context.Context) (*source, func() error, error) {
+		s, err := find(name, o.Weights, o.fetcher(ctx))
+		if err != nil {
+			return nil, nil, err
+		}
+		return s, s.checkpoint.Close, nil
+	})
 }
 
 // OpenCheckpoint is Open for weights that the program has by itself, such as a file of its own in
@@ -188,10 +197,13 @@ func OpenCheckpoint(ctx context.Context, name string, c loader.Checkpoint, confi
 	if err != nil {
 		return nil, fmt.Errorf("bitgpu: %w", err)
 	}
-	return open(ctx, found, o)
+	return open(ctx, found, o, func(context.Context) (*source, func() error, error) {
+		return found, func() error { return nil }, nil
+	})
 }
 
-func open(ctx context.Context, s *source, o Options) (*Model, error) {
+// open opens a model. weights is Model's.
+func open(ctx context.Context, s *source, o Options, weights func(context.Context) (*source, func() error, error)) (*Model, error) {
 	var err error
 	if s.info.Preprocess, err = s.info.Preprocess.With(o.Preprocess); err != nil {
 		return nil, fmt.Errorf("bitgpu: %w", err)
@@ -208,7 +220,12 @@ func open(ctx context.Context, s *source, o Options) (*Model, error) {
 	if err != nil {
 		return nil, fmt.Errorf("bitgpu: %w", err)
 	}
-	return openOn(ctx, devices, s, o)
+	m, err := openOn(ctx, devices, s, o)
+	if err != nil {
+		return nil, err
+	}
+	m.weights = weights
+	return m, nil
 }
 
 // selectDevices resolves Options.Device to what gpu.Options.Device takes, for each device.

@@ -111,6 +111,27 @@ func ExampleModel_Stream() {
 	// coffee.png automobile
 }
 
+// Explain maps where a picture shows a class: the mean of the map, and the class's bias, are its logit.
+func ExampleModel_Explain() {
+	ctx := context.Background()
+	m, err := bitgpu.Open(ctx, bitgpu.Demo, bitgpu.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer m.Close()
+
+	e, err := m.Explain(ctx, open("docs/photos/chelsea.png"), -1) // the most probable class
+	if err != nil {
+		log.Fatal(err)
+	}
+	img, err := e.Overlay(0, bitgpu.MapStyle{Side: 256, Colormap: bitgpu.Inferno}) // to be encoded or shown
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(m.Info().Labels[e.Classes[0]], e.Maps.Shape, img.Bounds())
+	// Output: cat [1 2 2] (0,0)-(256,256)
+}
+
 // Evaluate tells how often the network is right about pictures whose classes are known.
 func ExampleModel_Evaluate() {
 	ctx := context.Background()

@@ -32,6 +32,16 @@ func newImage(width, height int) *Image {
 	return &Image{Width: width, Height: height, Pix: make([]uint8, width*height*3)}
 }
 
+// RGBA returns a copy of the picture for the image package, opaque.
+func (m *Image) RGBA() *image.RGBA {
+	dst := image.NewRGBA(image.Rect(0, 0, m.Width, m.Height))
+	for i := range m.Width * m.Height {
+		copy(dst.Pix[4*i:4*i+3], m.Pix[3*i:3*i+3])
+		dst.Pix[4*i+3] = 255
+	}
+	return dst
+}
+
 // row returns the bytes of row y.
 func (m *Image) row(y int) []uint8 {
 	n := m.Width * 3

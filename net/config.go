@@ -41,6 +41,9 @@ func (c Config) MapChannels(i int) int {
 	return c.Channels[i-1]
 }
 
+// Stride is how many pixels of a picture lie between two neighbours of the last stage's output.
+func (c Config) Stride() int { return 2 << len(c.Layers) }
+
 // Validate reports whether the kernels can compute the network.
 func (c Config) Validate() error {
 	if len(c.Layers) == 0 || len(c.Layers) != len(c.Channels) || len(c.Layers) != len(c.Mid) {

@@ -40,7 +40,7 @@ func newRoot(a *app) *cobra.Command {
 	global.add(root.PersistentFlags())
 	root.MarkFlagsMutuallyExclusive("quiet", "verbose")
 	root.AddCommand(
-		a.runCommand(), a.embedCommand(), a.featuresCommand(), a.preprocessCommand(), a.evalCommand(),
+		a.runCommand(), a.embedCommand(), a.featuresCommand(), a.preprocessCommand(), a.evalCommand(), a.explainCommand(),
 		a.benchCommand(), a.planCommand(), a.tuneCommand(), a.devicesCommand(), a.modelsCommand(), a.pullCommand(),
 		a.configCommand(), a.completionCommand(), a.manCommand(), a.versionCommand(),
 	)
