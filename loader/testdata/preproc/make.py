@@ -1,4 +1,4 @@
-"""Makes orient/, filters.json and forms/ with Pillow (Debian 12's python3-pil, version 9.4):
+"""Makes orient/ and filters.json with Pillow (Debian 12's python3-pil, version 9.4):
 
     /usr/bin/python3 make.py
 """
