@@ -6,7 +6,10 @@ import (
 	"fmt"
 	"image"
 	_ "image/png"
+	"io"
 	"log"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
@@ -109,6 +112,34 @@ func ExampleModel_Stream() {
 	// chelsea.png cat
 	// CREDITS.txt is not a picture
 	// coffee.png automobile
+}
+
+// Preprocessing, and averages over mirror images, are options; pictures may come from the web.
+func ExampleOptions() {
+	ctx := context.Background()
+	m, err := bitgpu.Open(ctx, bitgpu.Demo, bitgpu.Options{
+		Preprocess: bitgpu.Override{CropPct: 0.95, Interpolation: "lanczos"},
+		Flip:       true,
+		AutoOrient: true,
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer m.Close()
+
+	server := httptest.NewServer(http.FileServer(http.Dir("docs/photos")))
+	defer server.Close()
+	web := &loader.Fetcher{MaxBytes: 10 << 20}
+	inputs := slices.Values([]bitgpu.Input{{Name: "chelsea.png", Open: func() (io.ReadCloser, error) {
+		return web.Open(ctx, server.URL+"/chelsea.png")
+	}}})
+	for r := range m.Stream(ctx, inputs, bitgpu.Outputs{Logits: true}) {
+		if r.Err != nil {
+			log.Fatal(r.Err)
+		}
+		fmt.Println(r.Input.Name, m.Top(r.Output.Logits.Data, 1)[0].Label)
+	}
+	// Output: chelsea.png cat
 }
 
 // Explain maps where a picture shows a class: the mean of the map, and the class's bias, are its logit.

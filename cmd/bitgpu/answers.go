@@ -70,7 +70,8 @@ func (f *inputFlags) check(flags *pflag.FlagSet, paths []string) error {
 	new(pictureFlags).add(&pictures)
 	var err error
 	pictures.VisitAll(func(p *pflag.Flag) {
-		if flags.Changed(p.Name) && err == nil {
+		given := flags.Lookup(p.Name)
+		if given.Changed && given.Annotations[presetFrom] == nil && err == nil {
 			err = usage("--%s is about pictures and does not go with --tensor", p.Name)
 		}
 	})

@@ -25,6 +25,9 @@ type preset struct {
 	from   string   // a variable's name, or FILE:LINE
 }
 
+// presetFrom marks the flags that have their value from a preset.
+const presetFrom = "bitgpu_preset_from"
+
 // set gives a flag the value, as if it had been given on the command line.
 func (p preset) set(flags *pflag.FlagSet, f *pflag.Flag) error {
 	var err error
@@ -33,6 +36,9 @@ func (p preset) set(flags *pflag.FlagSet, f *pflag.Flag) error {
 		f.Changed = true
 	} else {
 		err = flags.Set(f.Name, strings.Join(p.values, ","))
+	}
+	if err == nil {
+		err = flags.SetAnnotation(f.Name, presetFrom, []string{p.from})
 	}
 	var invalid *pflag.InvalidValueError
 	if errors.As(err, &invalid) {

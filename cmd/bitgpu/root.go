@@ -10,8 +10,8 @@ import (
 const description = `bitgpu runs Google's Big Transfer (BiT) image networks on any Vulkan device.
 
 PATH is a picture (PNG, JPEG, GIF, BMP, WebP, TIFF), a directory, which is searched through for
-pictures, a glob such as 'photos/**/*.jpg', or - for a list of files and directories on standard
-input, one a line.
+pictures, a glob such as 'photos/**/*.jpg', an http or https URL, or - for a list of files,
+directories and URLs on standard input, one a line. --input - is a picture on standard input.
 
 Flags that are always the same can be set in a config file or by variables named BITGPU_FLAG: bitgpu config tells.
 

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -84,42 +83,4 @@ func TestStandardInput(t *testing.T) {
 	out = run{args: demoArgs("run", "-i", "-", "--max-bytes", "1000"), stdin: string(data)}.do(t)
 	out.exited(t, exitFailed, nil)
 	wants(t, out.stderr, "stdin: image too large: more than 1000 bytes")
-}
-
-// TestDirectoryWithBadFiles: of a hundred files, three of which are no pictures, those are told of and the others
-// answered, in a pipe as in files.
-func TestDirectoryWithBadFiles(t *testing.T) {
-	dir := t.TempDir()
-	good, err := os.ReadFile(golden + "/src/tiny.png")
-	if err != nil {
-		t.Fatal(err)
-	}
-	bad := map[int][]byte{0: {}, 41: good[:len(good)/2], 99: []byte("no picture at all")}
-	for i := range 100 {
-		data := good
-		if b, ok := bad[i]; ok {
-			data = b
-		}
-		if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("%02d.png", i)), data, 0o666); err != nil {
-			t.Fatal(err)
-		}
-	}
-	out := bitgpuRun(t, exitFailed, demoArgs("run", "--format", "json", dir)...)
-	answers := lines(t, out.stdout)
-	if len(answers) != 100 {
-		t.Fatalf("%d answers", len(answers))
-	}
-	for i, a := range answers {
-		if _, isBad := bad[i]; isBad != (a.Error != "") || isBad != (len(a.Top) == 0) || !strings.HasSuffix(a.File, fmt.Sprintf("%02d.png", i)) {
-			t.Errorf("answer %d: %+v", i, a)
-		}
-	}
-	if want := "bitgpu: 3 of 100 inputs failed\n"; out.stderr != want {
-		t.Errorf("stderr %q, want %q", out.stderr, want)
-	}
-	table := bitgpuRun(t, exitFailed, demoArgs("run", dir)...)
-	wants(t, table.stderr, "00.png: not a PNG", "41.png: PNG: ", "99.png: not a PNG", "3 of 100 inputs failed")
-	if n := strings.Count(table.stderr, "\n"); n != 4 || strings.Count(table.stdout, "%") != 97*5 || strings.Count(table.stdout, "failed") != 3 {
-		t.Errorf("%d lines on stderr, on stdout\n%s", n, table.stdout)
-	}
 }
