@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/bitgpu/bitgpu"
 )
 
 // TestURLs: pictures from the web are answered like the files, and those that cannot be had name their URL.
@@ -83,4 +85,13 @@ func TestStandardInput(t *testing.T) {
 	out = run{args: demoArgs("run", "-i", "-", "--max-bytes", "1000"), stdin: string(data)}.do(t)
 	out.exited(t, exitFailed, nil)
 	wants(t, out.stderr, "stdin: image too large: more than 1000 bytes")
+}
+
+// TestTensorLeavesPresetsOut: a default about pictures does not hinder tensors, the same flag given with them does.
+func TestTensorLeavesPresetsOut(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "x.npy")
+	writeArray(t, file, &bitgpu.Tensor{Shape: []int{1, 3, 32, 32}, Data: make([]float32, 3*32*32)})
+	r := run{args: demoArgs("run", "--tensor", file), env: []string{"BITGPU_AUTO_ORIENT=true", "BITGPU_SIZE=96"}}
+	r.do(t).exited(t, exitOK, r.args)
+	bitgpuRun(t, exitUsage, demoArgs("run", "--tensor", "--size", "96", file)...)
 }
