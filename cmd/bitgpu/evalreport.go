@@ -7,7 +7,6 @@ import (
 	"encoding/csv"
 	"errors"
 	"fmt"
-	"image/png"
 	"io"
 	"math"
 	"path/filepath"
@@ -230,29 +229,23 @@ func (c confusion) row(i int) []int {
 
 // writeConfusion writes the matrix to a file that appears when it is complete.
 func (a *app) writeConfusion(path string, e *evaluation) error {
-	file, err := a.createText(path)
+	c := newConfusion(e.Evaluation, e.info.Labels)
+	if strings.EqualFold(filepath.Ext(path), ".png") {
+		img, err := draw.Matrix(fmt.Sprintf("%s: top-1 %.2f %% of %d images", e.info.Name, 100*e.Top1(), e.Images), c.labels, c.row)
+		if err != nil {
+			return fmt.Errorf("--confusion: %s: %w", path, err)
+		}
+		return a.writePNG("--confusion", path, img)
+	}
+	file, err := a.createFile("--confusion", path)
 	if err != nil {
 		return err
 	}
 	defer file.Discard()
-	c := newConfusion(e.Evaluation, e.info.Labels)
-	if strings.EqualFold(filepath.Ext(path), ".png") {
-		err = c.png(file, fmt.Sprintf("%s: top-1 %.2f %% of %d images", e.info.Name, 100*e.Top1(), e.Images))
-	} else {
-		err = c.csv(file)
-	}
-	if err != nil {
+	if err := c.csv(file); err != nil {
 		return fmt.Errorf("--confusion: %s: %w", path, err)
 	}
 	return file.Close()
-}
-
-func (c confusion) png(w io.Writer, title string) error {
-	img, err := draw.Matrix(title, c.labels, c.row)
-	if err != nil {
-		return err
-	}
-	return png.Encode(w, img)
 }
 
 // csv writes a header of the answers, and a row for each true class.

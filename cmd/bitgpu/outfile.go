@@ -20,6 +20,7 @@ type textFile struct {
 	shown io.Writer // standard output, for its styles; nil for a file
 	file  *os.File  // nil for standard output, and at the end
 	final string    // the file's name in the end; "" for what is no regular file, and written directly
+	flag  string    // that named it, for errors
 }
 
 // createText opens the value of --out; "" and "-" are standard output.
@@ -27,11 +28,16 @@ func (a *app) createText(path string) (*textFile, error) {
 	if path == "" || path == "-" {
 		return a.text(), nil
 	}
-	t := &textFile{final: path}
+	return a.createFile("--out", path)
+}
+
+// createFile opens the file that a flag names.
+func (a *app) createFile(flag, path string) (*textFile, error) {
+	t := &textFile{final: path, flag: flag}
 	stat, err := os.Stat(path)
 	switch {
 	case err == nil && stat.IsDir():
-		return nil, fmt.Errorf("--out: %s is a directory", path)
+		return nil, fmt.Errorf("%s: %s is a directory", flag, path)
 	case err == nil && !stat.Mode().IsRegular():
 		t.final = ""
 		t.file, err = os.OpenFile(path, os.O_WRONLY, 0)
@@ -42,7 +48,7 @@ func (a *app) createText(path string) (*textFile, error) {
 		t.file, err = os.OpenFile(fmt.Sprintf("%s.%016x.partial", t.final, rand.Uint64()), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("--out: %s: %w", path, reason(err))
+		return nil, fmt.Errorf("%s: %s: %w", flag, path, reason(err))
 	}
 	t.Writer = bufio.NewWriter(t.file)
 	return t, nil
@@ -67,7 +73,7 @@ func (t *textFile) Close() error {
 		err = os.Rename(file.Name(), t.final)
 	}
 	if err != nil {
-		return fmt.Errorf("--out: %w", errors.Join(err, os.Remove(file.Name())))
+		return fmt.Errorf("%s: %w", t.flag, errors.Join(err, os.Remove(file.Name())))
 	}
 	return nil
 }
