@@ -52,8 +52,8 @@ type Indexed struct {
 // WriteIndex brings the index at path up to date: afterwards it has the inputs' embeddings and no others. Files
 // that have the same size and time of change as in the index that is there are not embedded again. Inputs run
 // as those of Stream do; what fails is left out. The index is replaced at the end, and stays as it is when
-// WriteIndex returns an error: if ctx ends, the last device fails, or the index that is there cannot be used,
-// when the error wraps ErrOtherModel or loader.ErrCorrupt.
+// WriteIndex returns an error: if ctx ends, the last device fails, all inputs fail, or the index that is there
+// cannot be used, when the error wraps ErrOtherModel or loader.ErrCorrupt.
 //
 // An input without a Path is kept under its Name and embedded every time.
 func (m *Model) WriteIndex(ctx context.Context, path string, inputs iter.Seq[Input], o IndexOptions) error {
@@ -156,6 +156,7 @@ func (m *Model) fillIndex(ctx context.Context, w *index.Writer, old *index.Index
 			each(Indexed{Input: c.input, Reused: true})
 		}
 	}
+	failed := 0
 	for r := range m.Stream(ctx, fresh, Outputs{Embedding: true}) {
 		if err := ctx.Err(); err != nil {
 			return fmt.Errorf("bitgpu: %w", err)
@@ -176,13 +177,21 @@ func (m *Model) fillIndex(ctx context.Context, w *index.Writer, old *index.Index
 				return err
 			}
 		}
+		if done.Err != nil {
+			failed++
+		}
 		each(done)
 	}
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("bitgpu: %w", err)
 	}
-	_, err := copied()
-	return err
+	if _, err := copied(); err != nil {
+		return err
+	}
+	if failed > 0 && w.Len() == 0 {
+		return fmt.Errorf("bitgpu: none of %d pictures could be embedded, so there is nothing to index", failed)
+	}
+	return nil
 }
 
 // newCandidate looks a picture up in the old index, if there is one.

@@ -61,7 +61,7 @@ func (f *modelFlags) addHead(flags *pflag.FlagSet) {
 
 // readHead reads the classifier that takes the place of the model's own, and has the model be the one that it
 // was made for if no other is given; nil for the model's own.
-func (f *modelFlags) readHead() (*loader.Head, error) {
+func (f *modelFlags) readHead(a *app) (*loader.Head, error) {
 	if f.head == "" {
 		return nil, nil
 	}
@@ -69,13 +69,13 @@ func (f *modelFlags) readHead() (*loader.Head, error) {
 	if err != nil {
 		return nil, fmt.Errorf("--head: %w", err)
 	}
-	f.prefer(h.Metadata[bitgpu.MetadataModel])
+	f.prefer(a, h.Metadata[bitgpu.MetadataModel])
 	return h, nil
 }
 
 // prefer has a model opened that a file names, if the command line names none.
-func (f *modelFlags) prefer(model string) {
-	if model != "" && !f.given("model") {
+func (f *modelFlags) prefer(a *app, model string) {
+	if preset := a.origins["model"] != ""; model != "" && (preset || !f.given("model")) {
 		f.model = model
 	}
 }
@@ -168,7 +168,7 @@ func (a *app) with(ctx context.Context, f *modelFlags, in *inputFlags, use func(
 	if f.weights != "" && f.weights != bitgpu.RandomGolden {
 		return usage("--weights: %q is not %q", f.weights, bitgpu.RandomGolden)
 	}
-	head, err := f.readHead()
+	head, err := f.readHead(a)
 	if err != nil {
 		return cannotOpen(err)
 	}
