@@ -145,14 +145,9 @@ type classTree struct {
 // newClassTree settles the classes of the folders of dir by one rule for all of them. classMap may be nil.
 func newClassTree(dir string, info bitgpu.Info, classMap *classNames, rule string) (*classTree, error) {
 	t := &classTree{dir: dir, class: map[string]int{}, wrong: map[string]error{}}
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", dir, reason(err))
-	}
-	for _, e := range entries {
-		if isFolder(dir, e) && !strings.HasPrefix(e.Name(), ".") {
-			t.folders = append(t.folders, e.Name())
-		}
+	var err error
+	if t.folders, err = classFolders(dir); err != nil {
+		return nil, err
 	}
 	if len(t.folders) == 0 {
 		return nil, fmt.Errorf("%s: no folders of classes in this directory; --labels FILE.csv gives the classes of files", dir)
@@ -180,6 +175,21 @@ func newClassTree(dir string, info bitgpu.Info, classMap *classNames, rule strin
 			"--classes sorted or natural takes them for the first, --class-map FILE names them", dir, len(t.folders), missing[0], best.what, info.Config.Classes)
 	}
 	return t, t.byOrder(classesNatural, info.Config.Classes)
+}
+
+// classFolders lists the folders in a directory, sorted, but for those whose names begin with a dot.
+func classFolders(dir string) ([]string, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", dir, reason(err))
+	}
+	var folders []string
+	for _, e := range entries {
+		if isFolder(dir, e) && !strings.HasPrefix(e.Name(), ".") {
+			folders = append(folders, e.Name())
+		}
+	}
+	return folders, nil
 }
 
 // isFolder follows links.
