@@ -78,7 +78,7 @@ type picture struct {
 // add writes a query with its neighbours.
 func (s *contactSheet) add(ctx context.Context, f pictureFlags, q *query) error {
 	if q.err != nil {
-		return s.write("failed", struct{ File, Error string }{q.input.file, q.err.Error()})
+		return s.write("failed", struct{ File, Error string }{q.input.file, message(q.err)})
 	}
 	inputs := []input{q.input}
 	if q.row >= 0 {
@@ -124,13 +124,13 @@ func (f *pictureFlags) thumbnail(ctx context.Context, i input) picture {
 	}
 	whole, err := f.decode(ctx, i)
 	if err != nil {
-		p.Missing = err.Error()
+		p.Missing = message(err)
 		return p
 	}
 	small := shrink(whole)
 	var data bytes.Buffer
 	if err := jpeg.Encode(&data, small, &jpeg.Options{Quality: 85}); err != nil {
-		p.Missing = err.Error()
+		p.Missing = message(err)
 		return p
 	}
 	p.Width, p.Height = small.Rect.Dx(), small.Rect.Dy()

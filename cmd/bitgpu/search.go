@@ -36,7 +36,7 @@ type searchOptions struct {
 	inputs inputFlags
 	k      int
 	self   bool
-	format string
+	format formatFlag
 	out    string
 	html   string
 }
@@ -60,7 +60,7 @@ func (a *app) searchCommand() *cobra.Command {
 	o.model.addTTA(flags)
 	flags.IntVarP(&o.k, "topk", "k", 10, "how many pictures to find")
 	flags.BoolVar(&o.self, "self", false, "also find the query itself, if it is in the index")
-	flags.StringVar(&o.format, "format", "table", "of the answers, `table|json|csv`")
+	addFormat(flags, &o.format, formatTable, formatJSON, formatCSV)
 	flags.StringVarP(&o.out, "out", "o", "", "write to `FILE` instead of standard output")
 	flags.StringVar(&o.html, "html", "", "also write a page to look at, with all pictures in it, to `FILE.html`")
 	return cmd
@@ -91,7 +91,8 @@ func (a *app) search(cmd *cobra.Command, o searchOptions, path string, paths []s
 	if o.k < 1 {
 		return usage("--topk: %d, want at least 1", o.k)
 	}
-	if err := checkFormat(o.format); err != nil {
+	format, err := o.format.of("--out", o.out)
+	if err != nil {
 		return err
 	}
 	out, err := a.createText(o.out)
@@ -112,7 +113,7 @@ func (a *app) search(cmd *cobra.Command, o searchOptions, path string, paths []s
 	if err != nil {
 		return cannotOpen(err)
 	}
-	err = a.searchIn(cmd.Context(), x, o, path, paths, newFindings(o.format, out, a.widthOf(out)), page)
+	err = a.searchIn(cmd.Context(), x, o, path, paths, format, out, page)
 	return errors.Join(finish(err, results...), x.Close())
 }
 
@@ -128,7 +129,8 @@ func (a *app) widthOf(out *textFile) int {
 // queriesAtOnce are compared with the index in one pass over it.
 const queriesAtOnce = 256
 
-func (a *app) searchIn(ctx context.Context, x *index.Index, o searchOptions, path string, paths []string, out findings, page *contactSheet) error {
+func (a *app) searchIn(ctx context.Context, x *index.Index, o searchOptions, path string, paths []string, format format, file *textFile, page *contactSheet) error {
+	out := newFindings(format, file, a.widthOf(file))
 	queries, err := a.queries(ctx, x, o, paths)
 	if err != nil {
 		return err
@@ -138,7 +140,7 @@ func (a *app) searchIn(ctx context.Context, x *index.Index, o searchOptions, pat
 			return err
 		}
 	}
-	count := tally{app: a, tell: o.format == "table", start: time.Now()}
+	count := tally{app: a, tell: format == formatTable, start: time.Now()}
 	for part := range slices.Chunk(queries, queriesAtOnce) {
 		if err := findNearest(ctx, x, part, o); err != nil {
 			return err
@@ -279,11 +281,11 @@ func shownPath(path string) string {
 // findings writes what was found in one format.
 type findings interface{ found(q *query) error }
 
-func newFindings(format string, w *textFile, width int) findings {
+func newFindings(format format, w *textFile, width int) findings {
 	switch format {
-	case "json":
+	case formatJSON:
 		return jsonFindings{w}
-	case "csv":
+	case formatCSV:
 		f := csvFindings{w, csv.NewWriter(w)}
 		_ = f.csv.Write([]string{"file", "rank", "neighbour", "similarity", "error"}) // Flush has the error
 		return f
@@ -295,7 +297,7 @@ type jsonFindings struct{ w *textFile }
 
 func (f jsonFindings) found(q *query) error {
 	if q.err != nil {
-		return jsonLine(f.w, jsonError{q.input.file, q.err.Error()})
+		return jsonLine(f.w, jsonError{q.input.file, message(q.err)})
 	}
 	type near struct {
 		File       string  `json:"file"`
@@ -318,7 +320,7 @@ type csvFindings struct {
 
 func (f csvFindings) found(q *query) error {
 	if q.err != nil {
-		_ = f.csv.Write([]string{q.input.file, "", "", "", q.err.Error()}) // Flush has the error
+		_ = f.csv.Write([]string{q.input.file, "", "", "", message(q.err)}) // Flush has the error
 	}
 	for i, n := range q.nearest {
 		similarity := strconv.FormatFloat(float64(n.similarity), 'g', -1, 32)
