@@ -1,5 +1,5 @@
 # README's two commands are `make run` and `make test`; each is complete by itself on a fresh machine.
-.PHONY: run test test-drivers test-peer bench bench-ci bench-peer turbojpeg shaders lint deps
+.PHONY: run test test-drivers test-peer bench bench-ci bench-peer turbojpeg shaders lint docs deps
 
 # The demo network on the pictures in docs/photos.
 run: deps
@@ -48,6 +48,10 @@ turbojpeg: deps
 # needs a newer compiler than Debian 12's, which `tests/drivers.sh glslang` makes.
 shaders: deps
 	cd shaders && BITGPU_GLSLANG=$${BITGPU_GLSLANG:-$(abspath $(wildcard .cache/drivers/glslangValidator))} go run ./internal/build
+
+# The command's reference in docs/cli, from the commands themselves.
+docs: deps
+	go test ./cmd/bitgpu -run TestReference -count=1 -update
 
 lint:
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "gofmt needed: $$unformatted"; exit 1; fi
