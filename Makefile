@@ -49,9 +49,9 @@ turbojpeg: deps
 shaders: deps
 	cd shaders && BITGPU_GLSLANG=$${BITGPU_GLSLANG:-$(abspath $(wildcard .cache/drivers/glslangValidator))} go run ./internal/build
 
-# The command's reference in docs/cli, from the commands themselves.
+# The pages in docs that are made: docs/cli from the commands, and the table of docs/models.md.
 docs: deps
-	go test ./cmd/bitgpu -run TestReference -count=1 -update
+	go test ./cmd/bitgpu -run "TestReference|TestModelsPage" -count=1 -update
 
 lint:
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "gofmt needed: $$unformatted"; exit 1; fi

@@ -121,7 +121,7 @@ func TestFindVariant(t *testing.T) {
 	for name, want := range map[string]string{
 		DefaultModel:           DefaultModel,
 		"timm/" + DefaultModel: DefaultModel,
-		"resnetv2_152x2_bit":   DefaultModel,
+		"resnetv2_152x2_bit":   "resnetv2_152x2_bit.goog_teacher_in21k_ft_in1k",
 		"resnetv2_50x1_bit":    "resnetv2_50x1_bit.goog_distilled_in1k",
 		"resnetv2_152x4_bit":   "resnetv2_152x4_bit.goog_in21k_ft_in1k",
 		"resnetv2_50x2_bit":    "",

@@ -101,12 +101,12 @@ func Variants() []Variant {
 	return list
 }
 
-// FindVariant looks a checkpoint up by timm's name, with or without the tag; without it the first
-// checkpoint of the architecture is meant, as in timm. ok is false if there is none.
+// FindVariant looks a checkpoint up by timm's name, with or without the tag; without it the one is meant that
+// timm lists first for the architecture, which is not DefaultModel. ok is false if there is none.
 func FindVariant(name string) (v Variant, ok bool) {
 	name = strings.TrimPrefix(name, "timm/")
 	for _, v := range Variants() {
-		if v.Name == name || v.Architecture() == name {
+		if v.Name == name || v.Architecture() == name && v.Name != DefaultModel {
 			return v, true
 		}
 	}
