@@ -14,10 +14,9 @@ import (
 
 // fetching hears of the progress of one model after the other.
 type fetching struct {
-	w        io.Writer
-	terminal bool
-	quiet    bool
-	every    time.Duration // between lines, where there is no bar
+	w     io.Writer
+	quiet bool
+	every time.Duration // between lines, where there is no bar
 
 	began, told time.Time     // of the model: since when it is fetched, and when a line last said how far it is
 	begun       bool          // whether there was something to fetch, and a line said so
@@ -28,8 +27,7 @@ type fetching struct {
 }
 
 func newFetching(w io.Writer) *fetching {
-	_, terminal := terminalWidth(w)
-	return &fetching{w: w, terminal: terminal, quiet: isQuiet(w), every: 10 * time.Second}
+	return &fetching{w: w, quiet: isQuiet(w), every: 10 * time.Second}
 }
 
 // set is for hub's progress functions.
@@ -72,7 +70,7 @@ func (f *fetching) show(p hub.Progress) {
 	if f.bar != nil {
 		_ = f.bar.Set64(max(p.Done-f.before, 0)) // nothing is to be done if a terminal goes away
 	}
-	if !f.terminal && time.Since(f.told) >= f.every {
+	if f.bar == nil && time.Since(f.told) >= f.every {
 		f.told = time.Now()
 		f.say("%v: %s", p.Ref, f.line(p, time.Since(f.began)))
 	}
@@ -123,12 +121,17 @@ func total(p hub.Progress) string {
 	return size(p.Total)
 }
 
-// newFetchBar counts bytes; there are none to count if rest is 0, and an unknown number if it is negative.
+// newFetchBar counts bytes; there are none to count if rest is 0, and an unknown number if it is negative. What does
+// not fit on a narrow terminal is left out, and at last the bar itself.
 func newFetchBar(w io.Writer, rest int64) *bar {
-	if rest == 0 {
+	columns, _ := terminalWidth(w)
+	if rest == 0 || columns < 54 {
 		return nil
 	}
-	columns, _ := terminalWidth(w)
-	return newBar(w, max(rest, -1), "fetching", progressbar.OptionShowBytes(true), progressbar.OptionUseIECUnits(true),
-		progressbar.OptionShowTotalBytes(columns >= 70))
+	what := ""
+	if columns >= 66 {
+		what = "fetching"
+	}
+	return newBar(w, max(rest, -1), what, progressbar.OptionShowBytes(true), progressbar.OptionUseIECUnits(true),
+		progressbar.OptionShowTotalBytes(columns >= 76))
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/bitgpu/bitgpu"
+	"github.com/bitgpu/bitgpu/loader/hub/hubtest"
 )
 
 // TestInterrupt sends SIGINT while a list is being waited for, or weights are loaded: the command ends
@@ -71,6 +72,39 @@ func TestInterrupt(t *testing.T) {
 			}
 			onlyFiles(t, dir)
 		})
+	}
+}
+
+// TestInterruptPull keeps what is there of a file, and nothing under a name that a whole one has.
+func TestInterruptPull(t *testing.T) {
+	s, cache, env := newHub(t)
+	const size = 4 << 20
+	name := bigFile(s, size)
+	s.Fault = func(kind hubtest.Kind, file string, n int) hubtest.Fault {
+		return hubtest.Fault{Cut: size / 2, Stall: kind == hubtest.Storage}
+	}
+	cmd := exec.CommandContext(t.Context(), program, "run", "--model", name, cat)
+	cmd.Env = environment(env...)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	incomplete := s.Repos["me/big"].Files[hubtest.Commit(1)]["model.safetensors"].ETag() + ".incomplete"
+	for deadline := time.Now().Add(time.Minute); blobs(t, cache)[incomplete] < size/2; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("nothing comes")
+		}
+	}
+	if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait() // the exit code says it
+	if code := cmd.ProcessState.ExitCode(); code != exitInterrupted || !strings.HasSuffix(stderr.String(), "bitgpu: interrupted\n") {
+		t.Errorf("exit code %d, stderr %s", code, stderr.String())
+	}
+	if left := blobs(t, cache); len(left) != 1 || left[incomplete] != size/2 {
+		t.Errorf("the cache holds %v", left)
 	}
 }
 

@@ -5,11 +5,14 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
+	"github.com/bitgpu/bitgpu/loader/hub/hubtest"
 	"golang.org/x/sys/unix"
 )
 
@@ -93,5 +96,32 @@ func TestTableWidth(t *testing.T) {
 		if utf8.RuneCountInString(strings.TrimRight(l, "\r\n")) > width {
 			t.Errorf("%q is wider than %d", l, width)
 		}
+	}
+}
+
+// TestFetchBar shows rate and time left, and never breaks a line, down to narrow terminals; what remains is a line that
+// says that the model is here.
+func TestFetchBar(t *testing.T) {
+	for _, columns := range []uint16{120, 80, 66, 54, 40} {
+		s, _, env := newHub(t)
+		name := bigFile(s, 4<<20)
+		s.Fault = func(hubtest.Kind, string, int) hubtest.Fault { return hubtest.Fault{Slow: 25 * time.Millisecond} }
+		tty, done := terminal(t, columns)
+		cmd := exec.CommandContext(t.Context(), program, "pull", name)
+		cmd.Env, cmd.Stderr = environment(env...), tty
+		if err := cmd.Run(); err != nil {
+			t.Fatal(err)
+		}
+		text := done()
+		bar := regexp.MustCompile(` \d+% .*MiB/s\) \[\d+s:[1-9]\d*s\]`).MatchString(text)
+		if bar != (columns >= 54) || strings.Contains(text, "%") != bar {
+			t.Errorf("%d columns: bar with rate and time left: %v in %q", columns, bar, text)
+		}
+		for line := range strings.FieldsFuncSeq(text, func(r rune) bool { return r == '\r' || r == '\n' }) {
+			if n := utf8.RuneCountInString(line); n > int(columns) && strings.Contains(line, "%") {
+				t.Errorf("%d columns: %d characters in %q", columns, n, line)
+			}
+		}
+		wants(t, text, "fetching me/big, 4 MiB\r\n", "me/big is here, 4 MiB in ")
 	}
 }

@@ -74,16 +74,15 @@ type Server struct {
 	sync.Mutex
 
 	storage  string
-	requests map[string]int   // by kind and file
-	sent     map[string]int64 // bytes of bodies, by file
-	starts   map[string][]int64
-	leaked   []string      // tokens that came to the storage
-	gone     chan struct{} // closed at the end
+	requests map[string]int     // by kind and file
+	bodies   map[string][]*Body // by file
+	leaked   []string           // tokens that came to the storage
+	gone     chan struct{}      // closed at the end
 }
 
 // New starts a Hub, which stops when the test ends.
 func New(t testing.TB) *Server {
-	s := &Server{Repos: map[string]*Repo{}, requests: map[string]int{}, sent: map[string]int64{}, starts: map[string][]int64{}, gone: make(chan struct{})}
+	s := &Server{Repos: map[string]*Repo{}, requests: map[string]int{}, bodies: map[string][]*Body{}, gone: make(chan struct{})}
 	storage := httptest.NewServer(http.HandlerFunc(s.serveStorage))
 	hub := httptest.NewServer(http.HandlerFunc(s.serveHub))
 	s.URL, s.storage = hub.URL, storage.URL
@@ -128,18 +127,30 @@ func (s *Server) All() int {
 	return s.Requests(List, "") + s.Requests(Head, "") + s.Requests(Get, "") + s.Requests(Storage, "")
 }
 
-// Sent is how many bytes of a file have been sent.
-func (s *Server) Sent(file string) int64 {
-	s.Lock()
-	defer s.Unlock()
-	return s.sent[file]
+// Body is one that was sent, or the beginning of one.
+type Body struct {
+	From int64 // the byte of the file that it begins with
+	Sent int64 // bytes, some of which nobody may have read
 }
 
-// Starts lists the bytes that bodies of a file began with.
-func (s *Server) Starts(file string) []int64 {
+// Bodies lists those of a file in the order of their requests.
+func (s *Server) Bodies(file string) []Body {
 	s.Lock()
 	defer s.Unlock()
-	return slices.Clone(s.starts[file])
+	var all []Body
+	for _, b := range s.bodies[file] {
+		all = append(all, *b)
+	}
+	return all
+}
+
+// Sent is how many bytes of a file have been sent.
+func (s *Server) Sent(file string) int64 {
+	n := int64(0)
+	for _, b := range s.Bodies(file) {
+		n += b.Sent
+	}
+	return n
 }
 
 // Leaked lists the tokens that came to the storage.
@@ -338,17 +349,18 @@ func (s *Server) send(w http.ResponseWriter, r *http.Request, f Fault, name stri
 	if r.Method == http.MethodHead {
 		return
 	}
+	b := &Body{From: int64(from)}
 	s.Lock()
-	s.starts[name] = append(s.starts[name], int64(from))
+	s.bodies[name] = append(s.bodies[name], b)
 	s.Unlock()
 	if f.Flip {
 		body = slices.Clone(body)
 		body[len(body)/2] ^= 1
 	}
-	s.body(w, r, f, name, body)
+	s.body(w, r, f, b, body)
 }
 
-func (s *Server) body(w http.ResponseWriter, r *http.Request, f Fault, name string, body []byte) {
+func (s *Server) body(w http.ResponseWriter, r *http.Request, f Fault, b *Body, body []byte) {
 	sent := int64(0)
 	for len(body) > 0 {
 		piece := body[:min(len(body), 64<<10)]
@@ -361,7 +373,7 @@ func (s *Server) body(w http.ResponseWriter, r *http.Request, f Fault, name stri
 		n, err := w.Write(piece)
 		sent += int64(n)
 		s.Lock()
-		s.sent[name] += int64(n)
+		b.Sent = sent
 		s.Unlock()
 		if err != nil {
 			return
