@@ -2,6 +2,7 @@ package loader_test
 
 import (
 	"bytes"
+	"errors"
 	"image"
 	"image/color"
 	_ "image/gif"
@@ -10,7 +11,7 @@ import (
 	"slices"
 	"testing"
 
-	_ "golang.org/x/image/bmp"
+	"golang.org/x/image/bmp"
 	_ "golang.org/x/image/tiff"
 
 	"github.com/bitgpu/bitgpu/loader"
@@ -36,6 +37,9 @@ func TestFromGoImageEqualsDecode(t *testing.T) {
 			t.Fatal(err)
 		}
 		m, _, err := image.Decode(bytes.NewReader(data))
+		if ext == ".bmp" && errors.Is(err, bmp.ErrUnsupported) {
+			continue // Decode reads more of them
+		}
 		if err != nil {
 			t.Fatal(err)
 		}

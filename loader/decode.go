@@ -14,8 +14,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-
-	"golang.org/x/image/bmp"
 )
 
 // Errors of the decoders that a caller may act on.
@@ -83,7 +81,7 @@ func imageFormats() [8]imageFormat {
 		{"JPEG", "\xff\xd8\xff", chosenJPEG},
 		{"GIF", "GIF87a", decodeGIF},
 		{"GIF", "GIF89a", decodeGIF},
-		{"BMP", "BM????\x00\x00\x00\x00", decodeWith(bmp.DecodeConfig, bmp.Decode)},
+		{"BMP", "BM????\x00\x00\x00\x00", decodeBMP},
 		{"WebP", "RIFF????WEBP", decodeWebP},
 		{"TIFF", "II*\x00", decodeTIFF},
 		{"TIFF", "MM\x00*", decodeTIFF},

@@ -19,7 +19,7 @@ import (
 func smallest(t testing.TB) map[string][]byte {
 	t.Helper()
 	files := map[string][]byte{}
-	for _, name := range []string{"png_palette4.png", "jpeg_420.jpg", "jpeg_420_prog.jpg", "gif_plain.gif", "bmp_24.bmp", "webp_lossy.webp", "webp_lossless.webp", "webp_animated.webp", "tiff_lzw.tif", "tiff_raw.tif"} {
+	for _, name := range []string{"png_palette4.png", "jpeg_420.jpg", "jpeg_420_prog.jpg", "gif_plain.gif", "bmp_24.bmp", "bmp_rle8.bmp", "bmp_rle4.bmp", "bmp_565.bmp", "webp_lossy.webp", "webp_lossless.webp", "webp_animated.webp", "tiff_lzw.tif", "tiff_raw.tif"} {
 		data, err := os.ReadFile(filepath.Join(preproc, "cases", name))
 		if err != nil {
 			t.Fatal(err)
