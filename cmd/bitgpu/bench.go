@@ -61,7 +61,7 @@ func (a *app) benchCommand() *cobra.Command {
 	flags.BoolVar(&o.peak, "peak", true, "measure what the device can do at most")
 	flags.BoolVar(&o.profile, "profile", false, "also show the time of every step")
 	flags.BoolVar(&o.json, "json", false, "one JSON object a row")
-	flags.StringVar(&o.out, "out", "", "also write the rows to `FILE`, one JSON object each")
+	flags.StringVarP(&o.out, "out", "o", "", "also write the rows to `FILE`, one JSON object each")
 	cmd.AddCommand(a.compareCommand())
 	return cmd
 }

@@ -30,9 +30,12 @@ func TestCommandsAreDocumented(t *testing.T) {
 			}
 		}
 		for line := range strings.SplitSeq(cmd.Example, "\n") {
-			if !strings.HasPrefix(line, "  ") || !strings.Contains(line, name) {
-				t.Errorf("%s: a line of Example is %q, want \"  %s ...\"", name, line, name)
+			if !strings.HasPrefix(line, "  ") || !strings.Contains(line, "bitgpu ") {
+				t.Errorf("%s: a line of Example is %q, want \"  bitgpu ...\"", name, line)
 			}
+		}
+		if !strings.Contains(cmd.Example, name) {
+			t.Errorf("%s is not in its Example", name)
 		}
 		cmd.Flags().VisitAll(func(f *pflag.Flag) {
 			if !f.Hidden && (len(f.Usage) < 5 || strings.HasSuffix(f.Usage, ".")) {
@@ -129,7 +132,8 @@ func TestCompletion(t *testing.T) {
 		{[]string{"run", "--device", "0,"}, []string{"0,auto", "0,cpu"}, ":4"},
 		{[]string{"bench", "--precision", "fp16,"}, []string{"fp16,fp32"}, ":4"},
 		{[]string{"run", ""}, []string{"png", "jpg"}, ":8"},
-		{[]string{"features", "--out", ""}, nil, ":16"},
+		{[]string{"features", "--png", ""}, nil, ":16"},
+		{[]string{"features", "--format", ""}, []string{"auto", "npz"}, ":4"},
 		{[]string{"config", "bench", ""}, []string{"compare"}, ":4"},
 	} {
 		out := bitgpuRun(t, exitOK, append([]string{cobra.ShellCompRequestCmd}, test.args...)...)

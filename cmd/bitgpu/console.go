@@ -29,7 +29,7 @@ type globalFlags struct {
 
 func (g *globalFlags) add(flags *pflag.FlagSet) {
 	flags.StringVar(&g.config, "config", "", "the `FILE` with defaults of flags, or none; see bitgpu config")
-	flags.StringVar(&g.color, "color", "auto", "colours: `auto|always|never`; auto is on a terminal, unless NO_COLOR is set")
+	flags.StringVar(&g.color, "color", "auto", "whether there are colours, `auto|always|never`; auto is on a terminal, unless NO_COLOR is set")
 	flags.BoolVarP(&g.quiet, "quiet", "q", false, "only errors on standard error: no progress, no warnings")
 	flags.BoolVarP(&g.verbose, "verbose", "v", false, "also say what was loaded, on which device, and how long it took")
 }

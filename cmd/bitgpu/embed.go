@@ -38,7 +38,7 @@ func (a *app) embedCommand() *cobra.Command {
 	o.model.add(flags)
 	o.inputs.add(flags)
 	o.model.addTTA(flags)
-	flags.StringVar(&o.out, "out", "", "write to `FILE` instead of standard output")
+	flags.StringVarP(&o.out, "out", "o", "", "write to `FILE` instead of standard output")
 	addFormat(flags, &o.format, formatJSON, formatCSV, formatNPY, formatNPZ, formatSafetensors)
 	flags.BoolVar(&o.unpooled, "unpooled", false, "the features before pooling, [N,D,H,W], in an array format")
 	return cmd

@@ -74,7 +74,7 @@ func (a *app) evalCommand() *cobra.Command {
 	flags.StringVar(&o.labels, "labels", "", "files and their classes, `FILE.csv`, in place of folders")
 	flags.StringVar(&o.classMap, "class-map", "", "names of the classes in the order of the model's, `FILE.txt|FILE.json`")
 	flags.StringVar(&o.classes, "classes", classesAuto, "what says which class a folder is, `auto|names|sorted|natural`")
-	flags.StringVar(&o.out, "out", "", "also write every picture's answer to `FILE.csv`")
+	flags.StringVarP(&o.out, "out", "o", "", "also write every picture's answer to `FILE.csv`")
 	flags.StringSliceVar(&o.confusion, "confusion", nil, "write the confusion matrix to `FILE.png|FILE.csv,...`")
 	flags.StringVar(&o.compare, "compare", "", "compare with the answers of another run, `FILE.csv`")
 	flags.BoolVar(&o.json, "json", false, "one JSON object")

@@ -61,7 +61,7 @@ func (a *app) explainCommand() *cobra.Command {
 	flags.StringVarP(&o.out, "out", "o", "", "the picture to write, `FILE`.png; - for standard output")
 	flags.StringArrayVar(&o.classes, "class", []string{"top"}, "what to show, `NAME|INDEX|top|topN`; may be given several times")
 	flags.StringVar(&o.colormap, "colormap", bitgpu.Inferno.String(), "the colours, `viridis|magma|inferno`")
-	flags.Float64Var(&o.opacity, "opacity", bitgpu.DefaultOpacity, "of the map where it is highest, more than `0 to 1`")
+	flags.Float64Var(&o.opacity, "opacity", bitgpu.DefaultOpacity, "of the map where it is highest, more than 0 and at most 1")
 	flags.IntVar(&o.side, "side", 0, "height and width of a map's picture in `pixels`; 448 or the network's input if not given")
 	flags.BoolVar(&o.mapOnly, "map-only", false, "the map alone, without the picture")
 	flags.StringVar(&o.npy, "npy", "", "also write the maps, float32 [classes,H,W], to `FILE.npy`")

@@ -50,7 +50,7 @@ func (a *app) featuresCommand() *cobra.Command {
 	flags := cmd.Flags()
 	o.model.add(flags)
 	o.inputs.add(flags)
-	flags.StringVar(&o.out, "out", "", "the directory for the maps, or one file for all, `DIR|FILE.npz|FILE.safetensors`")
+	flags.StringVarP(&o.out, "out", "o", "", "the directory for the maps, or one file for all, `DIR|FILE.npz|FILE.safetensors`")
 	addFormat(flags, &o.format, formatNPY, formatNPZ, formatSafetensors)
 	flags.IntSliceVar(&o.indices, "indices", []int{0, 1, 2, 3, 4}, "which maps")
 	flags.StringVar(&o.png, "png", "", "the directory for contact sheets of the maps, `DIR`")

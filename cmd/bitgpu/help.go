@@ -8,6 +8,7 @@ import (
 
 	"github.com/rivo/uniseg"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // Columns of help: at most, and where lines become too short to read.
@@ -74,17 +75,68 @@ func (a *app) usageText(cmd *cobra.Command) string {
 	if cmd.HasAvailableLocalFlags() {
 		b.WriteString("\n")
 		head("Flags:")
-		b.WriteString(strings.TrimRight(cmd.LocalFlags().FlagUsagesWrapped(width), " \n") + "\n")
+		writeFlags(&b, cmd.LocalFlags(), width)
 	}
 	if cmd.HasAvailableInheritedFlags() {
 		b.WriteString("\n")
 		head("Flags of all commands:")
-		b.WriteString(strings.TrimRight(cmd.InheritedFlags().FlagUsagesWrapped(width), " \n") + "\n")
+		writeFlags(&b, cmd.InheritedFlags(), width)
 	}
 	if cmd.HasAvailableSubCommands() {
 		fmt.Fprintf(&b, "\n%s\n", wrap(fmt.Sprintf("'%s COMMAND --help' tells more about a command.", cmd.CommandPath()), width))
 	}
 	return b.String()
+}
+
+// writeFlags lists flags, what each means below its name: placeholders are too long for columns.
+func writeFlags(b *strings.Builder, flags *pflag.FlagSet, width int) {
+	const indent = "        "
+	flags.VisitAll(func(f *pflag.Flag) {
+		if f.Hidden {
+			return
+		}
+		name, help := flagHelp(f)
+		if shown := flagDefault(f); shown != "" {
+			help += " (default " + shown + ")"
+		}
+		fmt.Fprintf(b, "  %s\n%s%s\n", name, indent, strings.ReplaceAll(wrap(help, width-len(indent)), "\n", "\n"+indent))
+	})
+}
+
+// flagHelp returns a flag's names with the placeholder of its value, and what it means. A placeholder that only
+// stands beside the words, with commas around, is not repeated.
+func flagHelp(f *pflag.Flag) (name, help string) {
+	placeholder, help := pflag.UnquoteUsage(f)
+	name = "--" + f.Name
+	if f.Shorthand != "" {
+		name = "-" + f.Shorthand + ", " + name
+	}
+	if placeholder == "" || f.Value.Type() == "bool" {
+		return name, help
+	}
+	switch placeholder { // of pflag's, which are names of types
+	case "int":
+		placeholder = "N"
+	case "ints":
+		placeholder = "N,..."
+	case "float":
+		placeholder = "X"
+	case "duration":
+		placeholder = "TIME"
+	}
+	if before, after, ok := strings.Cut(help, ", "+placeholder); ok && (after == "" || strings.ContainsRune(",;:", rune(after[0]))) {
+		help = before + after
+	}
+	return name + " " + placeholder, help
+}
+
+// flagDefault is a flag's default, "" where it is nothing, or stands for something that the help text tells.
+func flagDefault(f *pflag.Flag) string {
+	value := strings.Trim(f.DefValue, "[]")
+	if value == "0" || f.Value.Type() == "bool" && value == "false" {
+		return ""
+	}
+	return value
 }
 
 // available yields the subcommands that help lists.

@@ -43,7 +43,7 @@ func (a *app) preprocessCommand() *cobra.Command {
 	flags := cmd.Flags()
 	addModelFlag(flags, &o.model)
 	o.pictures.add(flags)
-	flags.StringVar(&o.out, "out", "", "the array to write, `FILE.npy|FILE.npz|FILE.safetensors`")
+	flags.StringVarP(&o.out, "out", "o", "", "the array to write, `FILE.npy|FILE.npz|FILE.safetensors`")
 	addFormat(flags, &o.format, formatNPY, formatNPZ, formatSafetensors)
 	flags.BoolVar(&o.uint8, "uint8", false, "the crop as bytes, [N,H,W,3], not normalized")
 	addDeviceFlags(flags, &o.device, &o.validate)

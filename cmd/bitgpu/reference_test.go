@@ -98,17 +98,10 @@ func flagTable(b *strings.Builder, title string, flags *pflag.FlagSet) {
 		if f.Hidden || f.Name == "help" {
 			return
 		}
-		placeholder, help := pflag.UnquoteUsage(f)
-		name := "--" + f.Name
-		if f.Shorthand != "" {
-			name = "-" + f.Shorthand + ", " + name
-		}
-		if placeholder != "" && f.Value.Type() != "bool" {
-			name += " " + placeholder
-		}
-		shown := ""
-		if value := f.DefValue; value != "" && value != "[]" && value != "0" && f.Value.Type() != "bool" {
-			shown = "`" + inCell(strings.Trim(value, "[]")) + "`"
+		name, help := flagHelp(f)
+		shown := flagDefault(f)
+		if shown != "" {
+			shown = "`" + inCell(shown) + "`"
 		}
 		fmt.Fprintf(b, "| `%s` | %s | %s |\n", inCell(name), shown, escape(help))
 	})

@@ -43,9 +43,9 @@ func (a *app) runCommand() *cobra.Command {
 	o.inputs.add(flags)
 	o.model.addTTA(flags)
 	o.model.addHead(flags)
-	flags.IntVar(&o.topk, "topk", 5, "how many classes to name")
+	flags.IntVarP(&o.topk, "topk", "k", 5, "how many classes to name")
 	addFormat(flags, &o.format, formatTable, formatJSON, formatCSV, formatNPY, formatNPZ, formatSafetensors)
-	flags.StringVar(&o.out, "out", "", "write to `FILE` instead of standard output")
+	flags.StringVarP(&o.out, "out", "o", "", "write to `FILE` instead of standard output")
 	flags.StringVar(&o.logits, "logits", "", "also write the raw logits, float32 [N,classes], to `FILE.npy|FILE.npz|FILE.safetensors`")
 	return cmd
 }
