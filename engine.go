@@ -18,7 +18,7 @@ import (
 type engine struct {
 	dev     *gpu.Device
 	net     *net.Network
-	resizer *resample.Resizer // with PreprocessGPU, else nil
+	resizer *resample.Resizer // with PreprocessGPU or a host, else nil
 	batch   int               // Options.Batch
 	busy    atomic.Int64      // calls of run
 	life    sync.RWMutex      // held for reading while batches run, for writing when the device is closed
@@ -57,7 +57,7 @@ func openEngine(ctx context.Context, s *source, o Options, device string, progre
 		return nil, fmt.Errorf("%s: %w", s.info.Name, errors.Join(err, dev.Close()))
 	}
 	e := &engine{dev: dev, net: n, batch: o.Batch}
-	if o.Preprocessor == PreprocessGPU {
+	if o.Preprocessor == PreprocessGPU || o.Host != nil {
 		if e.resizer, err = resample.New(dev); err != nil {
 			return nil, fmt.Errorf("%s: %w", s.info.Name, errors.Join(err, e.close()))
 		}

@@ -13,8 +13,10 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"github.com/bitgpu/bitgpu"
+	"github.com/bitgpu/bitgpu/gpu"
 	"github.com/bitgpu/bitgpu/loader"
 )
 
@@ -227,4 +229,28 @@ func ExampleOpenCropper() {
 	}
 	fmt.Println(crops[0].Width, crops[0].Height, bytes.Equal(crops[0].Pix, same.Pix))
 	// Output: 224 224 true
+}
+
+// A program that renders with Vulkan hands over its device, and a picture that is in an image there; here one that is in
+// VK_IMAGE_LAYOUT_SHADER_READ_ONLY_OPTIMAL (5) and was drawn by work that signals a semaphore.
+func ExampleModel_RunHost() {
+	run := func(ctx context.Context, host *gpu.Host, image, drawn, read uintptr) error {
+		m, err := bitgpu.Open(ctx, bitgpu.Demo, bitgpu.Options{Host: host, SliceBudget: 20 * time.Millisecond})
+		if err != nil {
+			return err
+		}
+		defer m.Close()
+
+		out, err := m.RunHost(ctx, []bitgpu.HostPicture{{
+			Image:  &gpu.ExternalImage{Handle: image, Format: gpu.BGRA8, Width: 1280, Height: 720, Layout: 5},
+			Wait:   []gpu.Semaphore{{Handle: drawn}},
+			Signal: []gpu.Semaphore{{Handle: read}},
+		}}, bitgpu.Outputs{Logits: true})
+		if err != nil {
+			return err
+		}
+		fmt.Println(m.Top(out.Logits.Data, 1)[0].Label)
+		return nil
+	}
+	_ = run // with what the program has
 }

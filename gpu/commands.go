@@ -196,6 +196,10 @@ func (w *writer) operation(c *Commands, i int, p *part) error {
 		w.d.vk.CmdCopy(w.buffer, o.ranges[0].binding(), o.ranges[1].binding())
 	case opFill:
 		w.d.vk.CmdFill(w.buffer, o.ranges[0].binding(), o.word)
+	case opCopyImage:
+		w.copyImage(o)
+	case opOwner:
+		w.owner(o)
 	case opStep:
 		w.timestamp(c)
 	case opCut:

@@ -27,6 +27,13 @@
 // and for the bytes of mapped buffers, which nothing protects: write an Upload buffer before the Submit
 // that reads it, read a Readback buffer after the Wait for the job that wrote it.
 //
+// # Hosts
+//
+// Options.Host makes a Device of what a program already has; NeedsOfInstance and Host.NeedsOfDevice say how that is best made.
+// Jobs of such a Device may wait for the program's semaphores and signal them and its fences, copy from its images
+// (Recorder.CopyImage) and use its buffers (AdoptBuffer), with changes of the owning queue family. Close waits for the jobs and
+// leaves all that is the host's as it was.
+//
 // # Errors
 //
 // ErrNoVulkan, ErrNoDevice, ErrDeviceLost, ErrOutOfMemory and ErrClosed are found with errors.Is, and

@@ -51,16 +51,39 @@ func (h *Host) Devices() ([]Info, error) {
 	return listInfos(in)
 }
 
+// loader is the host's, or else our own.
+func (h *Host) loader() (*vk.Loader, error) {
+	if h.GetInstanceProcAddr != 0 {
+		return vk.LoaderFrom(h.GetInstanceProcAddr), nil
+	}
+	loader, err := vk.OpenLoader()
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrNoVulkan, err)
+	}
+	return loader, nil
+}
+
+// describe asks the host's physical device for what it can do.
+func (h *Host) describe(in *vk.Instance) (*vk.Physical, error) {
+	version := uint32(h.APIVersion)
+	if version == 0 {
+		version = oldestVersion
+	}
+	p, err := in.Describe(vk.FromAddress[vk.PhysicalDevice](h.PhysicalDevice), version)
+	if err != nil {
+		return nil, fmt.Errorf("gpu: the host's physical device: %w", classify(err))
+	}
+	if p.APIVersion < oldestVersion {
+		return nil, fmt.Errorf("%w: the host's %s has Vulkan %v, 1.1 is needed", ErrNoDevice, p.Name, Version(p.APIVersion))
+	}
+	return p, nil
+}
+
 // instance adopts the host's.
 func (h *Host) instance() (*vk.Instance, error) {
-	var loader *vk.Loader
-	if h.GetInstanceProcAddr != 0 {
-		loader = vk.LoaderFrom(h.GetInstanceProcAddr)
-	} else {
-		var err error
-		if loader, err = vk.OpenLoader(); err != nil {
-			return nil, fmt.Errorf("%w: %w", ErrNoVulkan, err)
-		}
+	loader, err := h.loader()
+	if err != nil {
+		return nil, err
 	}
 	in, err := vk.AdoptInstance(loader, vk.FromAddress[vk.InstanceHandle](h.Instance))
 	if err != nil {
@@ -78,21 +101,14 @@ func (d *Device) adopt(o Options) error {
 	if h.Instance == 0 || h.PhysicalDevice == 0 || h.Device == 0 || h.Queue == 0 {
 		return errors.New("gpu: a host must give its instance, physical device, device and queue")
 	}
-	version := uint32(h.APIVersion)
-	if version == 0 {
-		version = oldestVersion
-	}
 	in, err := h.instance()
 	if err != nil {
 		return err
 	}
 	d.instance = in
-	p, err := in.Describe(vk.FromAddress[vk.PhysicalDevice](h.PhysicalDevice), version)
+	p, err := h.describe(in)
 	if err != nil {
-		return fmt.Errorf("gpu: the host's physical device: %w", classify(err))
-	}
-	if p.APIVersion < oldestVersion {
-		return fmt.Errorf("gpu: the host's %s has Vulkan %v, 1.1 is needed", p.Name, Version(p.APIVersion))
+		return err
 	}
 	if int(h.QueueFamily) >= len(p.Families) || p.Families[h.QueueFamily].Flags&vk.QueueCompute == 0 {
 		return fmt.Errorf("gpu: the host's queue family %d of %s cannot compute", h.QueueFamily, p.Name)
@@ -118,8 +134,9 @@ func (d *Device) adopt(o Options) error {
 }
 
 // AdoptBuffer makes a Buffer of a host's VkBuffer, given as its bits, so that what is in it already need not
-// be copied. The VkBuffer must have memory, have been made with the usage flags for storage buffers and transfers,
-// outlive the Buffer, and not be in use by the host's own work meanwhile. Release leaves it as it is.
+// be copied. The VkBuffer must have memory, have been made with the usage flags for what is done with it (storage buffer to
+// bind it, transfer source or destination to copy), outlive the Buffer, and not be in use by the host's own work meanwhile.
+// Release leaves it as it is.
 func (d *Device) AdoptBuffer(handle uintptr, size int64) (*Buffer, error) {
 	if handle == 0 || size <= 0 {
 		return nil, fmt.Errorf("gpu: a host's buffer %#x of %d bytes", handle, size)

@@ -1,6 +1,9 @@
 package gpu
 
 import (
+	"context"
+	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -189,5 +192,105 @@ func TestHostDevices(t *testing.T) {
 	}
 	if _, err := (&Host{}).Devices(); err == nil {
 		t.Error("devices of no instance")
+	}
+}
+
+// What a host is told to switch on is what a device of our own has.
+func TestHostNeeds(t *testing.T) {
+	h := newHost(t)
+	in, err := NeedsOfInstance(h.loader.GetInstanceProcAddr())
+	if err != nil || in.APIVersion != Version(instanceVersion) {
+		t.Errorf("%+v, %v", in, err)
+	}
+	o := h.options()
+	o.Device, o.Queue = 0, 0 // not made yet
+	n, err := o.NeedsOfDevice()
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := h.physical.Features
+	want := HostFeatures{
+		Storage16: f.Storage16, Float16: f.Float16, SubgroupSizeControl: f.SubgroupSizeControl, Int64: f.Int64, CooperativeMatrix: f.CooperativeMatrix,
+	}
+	if n.Features != want || n.Timelines != f.TimelineSemaphore || !slices.Equal(n.Extensions, h.physical.Extensions()) ||
+		h.physical.Families[n.QueueFamily].Flags&vk.QueueCompute == 0 {
+		t.Errorf("%+v, want %+v", n, want)
+	}
+	device, err := h.physical.NewDevice([]uint32{n.QueueFamily}, []uint32{1}, f) // with just these extensions
+	if err != nil {
+		t.Fatal(err)
+	}
+	device.Destroy()
+	o.APIVersion = 1 << 22
+	if _, err := o.NeedsOfDevice(); !errors.Is(err, ErrNoDevice) {
+		t.Errorf("Vulkan 1.0: %v", err)
+	}
+	if _, err := (&Host{Instance: o.Instance}).NeedsOfDevice(); err == nil {
+		t.Error("without a physical device: no error")
+	}
+}
+
+// Semaphores, fences and images are a host's.
+func TestExternalErrors(t *testing.T) {
+	own := open(t, Options{Validation: true})
+	for name, j := range map[string]Job{
+		"wait": {Wait: []Semaphore{{Handle: 1}}}, "signal": {Signal: []Semaphore{{Handle: 1}}}, "fence": {Fences: []uintptr{1}},
+	} {
+		if _, err := own.Submit(j); err == nil {
+			t.Errorf("%s of no host: no error", name)
+		}
+	}
+	if err := own.WaitFence(t.Context(), 1); err == nil {
+		t.Error("a fence of no host: no error")
+	}
+	h := newHost(t)
+	d := open(t, Options{Host: h.options()})
+	for name, j := range map[string]Job{
+		"wait": {Wait: []Semaphore{{}}}, "signal": {Signal: []Semaphore{{Value: 3}}}, "fence": {Fences: []uintptr{0}},
+	} {
+		if _, err := d.Submit(j); err == nil {
+			t.Errorf("null %s: no error", name)
+		}
+	}
+	fence, err := h.device.NewFence()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer h.device.DestroyFence(fence)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := d.WaitFence(ctx, vk.Address(fence)); !errors.Is(err, context.Canceled) {
+		t.Errorf("a fence that nobody signals: %v", err)
+	}
+	if _, err := d.Submit(Job{Fences: []uintptr{vk.Address(fence)}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.WaitFence(t.Context(), vk.Address(fence)); err != nil {
+		t.Error(err)
+	}
+	out := newBuffer(t, d, 1024, Readback)
+	good := ExternalImage{Handle: 1, Width: 20, Height: 10, Layout: vk.LayoutGeneral}
+	for name, c := range map[string]struct {
+		image      ExternalImage
+		x, y, w, h int
+		size       int64
+	}{
+		"null":      {ExternalImage{Width: 20, Height: 10, Layout: vk.LayoutGeneral}, 0, 0, 4, 4, 64},
+		"undefined": {ExternalImage{Handle: 1, Width: 20, Height: 10}, 0, 0, 4, 4, 64},
+		"outside":   {good, 17, 0, 4, 4, 64},
+		"negative":  {good, -1, 0, 4, 4, 64},
+		"empty":     {good, 0, 0, 0, 4, 0},
+		"size":      {good, 0, 0, 4, 4, 60},
+	} {
+		r := d.NewRecorder()
+		r.CopyImage(out.Slice(0, c.size), &c.image, c.x, c.y, c.w, c.h)
+		if _, err := r.End(); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+	r := own.NewRecorder()
+	r.CopyImage(newBuffer(t, own, 64, DeviceLocal).All(), &good, 0, 0, 4, 4)
+	if _, err := r.End(); err == nil {
+		t.Error("an image of no host: no error")
 	}
 }

@@ -40,6 +40,7 @@ func (d *Device) paceAll() {
 		d.paced = d.paced[1:]
 		d.mu.Unlock()
 		groups, err := d.sendSlices(p)
+		close(p.sent)
 		if err == nil {
 			d.track(p, groups)
 			<-p.done
@@ -56,21 +57,42 @@ func (d *Device) paceAll() {
 }
 
 // sendSlices gives a job to the device, but for the last slice waiting for each. When it fails, nothing of the job is running any more.
-func (d *Device) sendSlices(p *Pending) ([]group, error) {
+func (d *Device) sendSlices(p *Pending) (groups []group, err error) {
+	err = d.prepare(p)
+	if failure := d.wait(&p.host); failure != nil {
+		return nil, errors.Join(err, failure)
+	}
+	if err == nil {
+		d.mu.Lock()
+		groups = d.plan(p.job)
+		d.mu.Unlock()
+		err = d.sendPieces(p, groups)
+	}
+	// Whatever became of the job, the host must not wait for ever.
+	if failure := d.signal(&p.host); err == nil && failure != nil {
+		err = errors.Join(failure, d.quiesce(groups, 1))
+	}
+	return groups, err
+}
+
+// prepare has a job's commands in the best pieces, if it is still to run.
+func (d *Device) prepare(p *Pending) error {
 	if p.cancelled.Load() {
-		return nil, errCancelled
+		return errCancelled
 	}
 	if d.lost.Load() {
-		return nil, ErrDeviceLost
+		return ErrDeviceLost
 	}
 	for _, c := range p.parts {
 		if err := c.recut(); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	d.mu.Lock()
-	groups := d.plan(p.job)
-	d.mu.Unlock()
+	return nil
+}
+
+// sendPieces gives the groups to their queues. When it fails, nothing of them is running any more.
+func (d *Device) sendPieces(p *Pending, groups []group) error {
 	sent := 0
 	for i, g := range groups {
 		var fence vk.Fence
@@ -85,12 +107,12 @@ func (d *Device) sendSlices(p *Pending) ([]group, error) {
 		sent += n
 		switch {
 		case errors.Is(err, errCancelled) && n > 0: // its last slice has been waited for, and so has what that waited for
-			return nil, err
+			return err
 		case err != nil:
-			return nil, errors.Join(err, d.quiesce(groups[:i+1], sent))
+			return errors.Join(err, d.quiesce(groups[:i+1], sent))
 		}
 	}
-	return groups, nil
+	return nil
 }
 
 // sendPaced sends a group of the compute lane in slices.

@@ -14,7 +14,9 @@ type Pending struct {
 	dev   *Device
 	job   Job
 	parts []*Commands
+	host  hostSync
 	fence vk.Fence
+	sent  chan struct{} // closed when the queue has been given all of it, or it is given up
 	done  chan struct{}
 	err   error // valid when done is closed
 
@@ -137,6 +139,10 @@ func (p *Pending) Wait(ctx context.Context) error {
 	}
 	return p.dev.messages()
 }
+
+// Sent returns a channel that is closed when the queue has been given all of the job, and so a host may wait for what it
+// signals; at once but on a device with a SliceBudget.
+func (p *Pending) Sent() <-chan struct{} { return p.sent }
 
 // Done returns a channel that is closed when the job is done.
 func (p *Pending) Done() <-chan struct{} { return p.done }

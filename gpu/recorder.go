@@ -24,9 +24,11 @@ type Recorder struct {
 type opKind uint8
 
 const (
-	opDispatch opKind = iota
-	opCopy            // ranges: dst, src
-	opFill            // ranges: dst
+	opDispatch  opKind = iota
+	opCopy             // ranges: dst, src
+	opFill             // ranges: dst
+	opCopyImage        // ranges: dst
+	opOwner            // ranges: what changes its owner
 	opStep
 	opCut
 )
@@ -40,6 +42,9 @@ type operation struct {
 	push     []byte
 	ranges   []Range
 	word     uint32
+	image    *imagePart // of opCopyImage
+	family   uint32     // of opOwner: the other one
+	acquire  bool       // of opOwner, from the other one
 	work     int64
 }
 

@@ -12,8 +12,16 @@ import (
 // Jobs run in the order of the Submit calls, and the parts of a job in the order upload, compute, readback.
 // Where the device has a transfer queue, an upload or readback that only copies and fills, and has no steps, runs beside
 // the other jobs, unless it uses memory that one of them uses too, and one of both writes it.
+//
+// A job on a host's device may wait for the host's semaphores before its first part, and signal others, and
+// fences, after its last one: then nothing of it, and nothing submitted before it, is running any more. A job without parts
+// only does that. What is waited for must be signalled by work that has been submitted. After an error of Submit nothing
+// has been waited for or signalled; after one of Wait the signals are sent all the same, unless the device is lost.
 type Job struct {
 	Upload, Compute, Readback *Commands
+
+	Wait, Signal []Semaphore
+	Fences       []uintptr // VkFences, unsignalled
 }
 
 // Submit gives a job to the device and returns at once. Commands that are in flight cannot be submitted again,
@@ -38,15 +46,24 @@ func (d *Device) Submit(j Job) (*Pending, error) {
 func (d *Device) submit(j Job) (*Pending, error) {
 	d.order.Lock()
 	defer d.order.Unlock()
-	p := &Pending{dev: d, job: j, done: make(chan struct{})}
+	p := &Pending{dev: d, job: j, sent: make(chan struct{}), done: make(chan struct{})}
 	for _, c := range []*Commands{j.Upload, j.Compute, j.Readback} {
 		if c != nil {
 			p.parts = append(p.parts, c)
 		}
 	}
+	var err error
+	if p.host, err = d.hostSync(j); err != nil {
+		return nil, err
+	}
 	if len(p.parts) == 0 {
+		err := d.wait(&p.host)
+		if err == nil {
+			err = d.signal(&p.host)
+		}
+		close(p.sent)
 		close(p.done)
-		return p, nil
+		return p, d.noted(err)
 	}
 	fence, err := d.takeFence()
 	if err != nil {
@@ -66,13 +83,17 @@ func (d *Device) submit(j Job) (*Pending, error) {
 	}
 	groups := d.plan(j)
 	d.mu.Unlock()
-	if err := d.send(groups, fence); err != nil {
+	if err = d.wait(&p.host); err == nil {
+		err = d.sendAll(p, groups)
+	}
+	if err != nil {
 		err = d.noted(err)
 		d.mu.Lock()
 		defer d.mu.Unlock()
 		d.settle(p, false)
 		return nil, err
 	}
+	close(p.sent)
 	d.track(p, groups)
 	return p, nil
 }
@@ -116,6 +137,19 @@ func (d *Device) claim(parts []*Commands) error {
 		for _, b := range c.buffers {
 			b.uses++
 		}
+	}
+	return nil
+}
+
+// sendAll gives the groups to their queues, and what the host waits for after them. When it fails, nothing of them is
+// running any more.
+func (d *Device) sendAll(p *Pending, groups []group) error {
+	if err := d.send(groups, p.fence); err != nil {
+		_ = d.signal(&p.host) // or the host waits for ever; err is the reason
+		return err
+	}
+	if err := d.signal(&p.host); err != nil {
+		return errors.Join(err, d.quiesce(groups, 1))
 	}
 	return nil
 }

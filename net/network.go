@@ -149,6 +149,9 @@ func (n *Network) Plan(s BatchSpec) (*Plan, error) {
 func (n *Network) FitBatch(s BatchSpec) (int, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	if n.closed {
+		return 0, ErrClosed
+	}
 	free := n.dev.Memory().Budget
 	if n.arena != nil {
 		free += n.arena.buffer.Size() // a larger one would take its place

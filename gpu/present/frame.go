@@ -95,7 +95,7 @@ func (f *frame) open(d *Device) error {
 	if f.commands, err = d.vk.BeginCommandBuffer(f.pool); err != nil {
 		return err
 	}
-	if f.acquired, err = d.g.NewBinary(); err != nil {
+	if f.acquired, err = d.vk.NewBinary(); err != nil {
 		return err
 	}
 	if f.fence, err = d.vk.NewFence(); err != nil {
@@ -276,9 +276,9 @@ func (d *Device) record(f *frame, t *target, background Color, quads []Quad, pix
 	if pixels != nil {
 		shown := vk.ImageUse{Stage: vk.StageColor, Access: vk.AccessColorWrite, Layout: vk.LayoutPresent}
 		copied := vk.ImageUse{Stage: vk.StageTransfer, Access: vk.AccessTransferRead, Layout: vk.LayoutTransferSrc}
-		d.g.CmdImageBarrier(f.commands, t.image, 1, shown, copied)
-		d.g.CmdCopyFromImage(f.commands, t.image, pixels.buffer, s.width, s.height)
-		d.g.CmdImageBarrier(f.commands, t.image, 1, copied, vk.ImageUse{Stage: vk.StageBottom, Layout: vk.LayoutPresent})
+		d.vk.CmdImageBarrier(f.commands, t.image, 1, shown, copied)
+		d.vk.CmdCopyFromImage(f.commands, vk.ImagePart{Image: t.image, Width: int(s.width), Height: int(s.height)}, pixels.buffer, 0)
+		d.vk.CmdImageBarrier(f.commands, t.image, 1, copied, vk.ImageUse{Stage: vk.StageBottom, Layout: vk.LayoutPresent})
 		d.vk.CmdBarrier(f.commands, vk.StageTransfer, vk.AccessTransferWrite, vk.StageHost, vk.AccessHostRead)
 	}
 	return d.vk.EndCommandBuffer(f.commands)

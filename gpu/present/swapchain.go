@@ -109,7 +109,7 @@ func (s *swapchain) open(d *Device) error {
 		if t.framebuffer, err = d.g.NewFramebuffer(s.pass, t.view, s.width, s.height); err != nil {
 			return err
 		}
-		if t.drawn, err = d.g.NewBinary(); err != nil {
+		if t.drawn, err = d.vk.NewBinary(); err != nil {
 			return err
 		}
 	}

@@ -67,14 +67,14 @@ func (t *Texture) open() error {
 	d := t.dev
 	d.textures[t] = struct{}{}
 	var err error
-	if t.image, err = d.g.NewImage(t.format.vk(), uint32(t.width), uint32(t.height), uint32(t.levels)); err != nil {
+	if t.image, err = d.vk.NewImage(t.format.vk(), uint32(t.width), uint32(t.height), uint32(t.levels), vk.ImageUsageSampled|vk.ImageUsageTransferDst); err != nil {
 		return err
 	}
-	size, types := d.g.ImageRequirements(t.image)
+	size, types := d.vk.ImageRequirements(t.image)
 	if t.memory, err = d.allocate(size, types, vk.MemoryDeviceLocal); err != nil {
 		return err
 	}
-	if err = d.g.BindImage(t.image, t.memory); err != nil {
+	if err = d.vk.BindImage(t.image, t.memory); err != nil {
 		return err
 	}
 	if t.view, err = d.g.NewImageView(t.image, t.format.vk(), uint32(t.levels)); err != nil {
@@ -134,15 +134,15 @@ func (d *Device) recordUploads(f *frame) {
 			if t.used {
 				before = read
 			}
-			d.g.CmdImageBarrier(f.commands, t.image, uint32(t.levels), before, write)
+			d.vk.CmdImageBarrier(f.commands, t.image, uint32(t.levels), before, write)
 		} else {
-			d.g.CmdImageBarrier(f.commands, t.image, uint32(t.levels), write, write)
+			d.vk.CmdImageBarrier(f.commands, t.image, uint32(t.levels), write, write)
 		}
 		open[t], t.used = true, true
-		d.g.CmdCopyToImage(f.commands, u.staging.buffer, 0, t.image, uint32(u.level), u.x, u.y, u.width, u.height)
+		d.vk.CmdCopyToImage(f.commands, u.staging.buffer, 0, t.image, uint32(u.level), u.x, u.y, u.width, u.height)
 	}
 	for t := range open {
-		d.g.CmdImageBarrier(f.commands, t.image, uint32(t.levels), write, read)
+		d.vk.CmdImageBarrier(f.commands, t.image, uint32(t.levels), write, read)
 	}
 	d.uploads = nil
 }
@@ -168,7 +168,7 @@ func (t *Texture) destroy() {
 		d.g.DestroyImageView(t.view)
 	}
 	if t.image != nil {
-		d.g.DestroyImage(t.image)
+		d.vk.DestroyImage(t.image)
 	}
 	if t.memory != nil {
 		d.vk.Free(t.memory)

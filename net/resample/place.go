@@ -8,10 +8,13 @@ import (
 )
 
 // place is where a picture's data lie: its part of a frame's source, from at on, holds the pixels and then
-// the tables of both axes, its part of middle what the first pass makes.
+// the tables of both axes, its part of middle what the first pass makes. The pixels of a resident picture are behind that, from
+// pixelsAt on in the part.
 type place struct {
 	at, size             int64
 	middleAt, middleSize int64
+	between              int64 // of middle, between the passes
+	pixelsAt, pixels     int64
 	stride               int // bytes from one row of pixels to the next
 	rows                 int // of the picture
 	width, height        int // of the crop
@@ -35,17 +38,27 @@ func (r *Resizer) place(p *Picture) (place, error) {
 		width: len(p.Columns.First), height: len(p.Rows.First), crop: int64(p.crop()),
 	}
 	l.columns.quads, l.lines.quads = p.Columns.quads(), p.Rows.quads()
+	if p.Resident != nil {
+		l.stride = p.Resident.stride(p)
+	}
 	// Behind the last row lies what is read with the weight zero (shaders/resize_rows.comp and resize_columns.comp).
-	pixels := int64(l.stride)*int64(l.rows) + int64(4*l.columns.quads+1)*4
-	l.columns.at = r.round(pixels)
+	l.pixels = r.round(int64(l.stride)*int64(l.rows) + int64(4*l.columns.quads+1)*4)
+	if p.Resident == nil {
+		l.columns.at = l.pixels
+	}
 	l.columns.size = p.Columns.tableSize()
 	l.lines.at = r.round(l.columns.at + l.columns.size)
 	l.lines.size = p.Rows.tableSize()
 	l.size = r.round(l.lines.at + l.lines.size)
-	l.middleSize = r.round(int64(l.rows+4*l.lines.quads) * int64(l.width) * 4)
+	l.between = r.round(int64(l.rows+4*l.lines.quads) * int64(l.width) * 4)
+	l.middleSize = l.between
+	if p.Resident != nil {
+		l.pixelsAt = l.between
+		l.middleSize += l.pixels
+	}
 	most := r.limits.MaxStorageBufferRange
 	switch {
-	case max(l.columns.at, l.columns.size, l.lines.size, l.middleSize, l.crop+r.align) > most:
+	case max(l.pixels, l.columns.size, l.lines.size, l.between, l.crop+r.align) > most:
 		return l, fmt.Errorf("%w: %d x %d pixels for a crop of %d x %d, the device binds at most %d bytes",
 			ErrTooLarge, p.Width, p.Height, l.width, l.height, most)
 	case max(p.Columns.Taps, p.Rows.Taps) > mostTaps:
@@ -71,7 +84,11 @@ func (p *Picture) crop() int { return len(p.Columns.First) * len(p.Rows.First) *
 
 func (p *Picture) check() error {
 	row := 3 * p.Width
-	if p.Width < 1 || p.Height < 1 || p.Stride < row || len(p.Pix) < row || p.Height-1 > (len(p.Pix)-row)/p.Stride {
+	if p.Resident != nil {
+		if err := p.Resident.check(p); err != nil {
+			return fmt.Errorf("resample: %w", err)
+		}
+	} else if p.Width < 1 || p.Height < 1 || p.Stride < row || len(p.Pix) < row || p.Height-1 > (len(p.Pix)-row)/p.Stride {
 		return fmt.Errorf("resample: a picture of %d x %d pixels, rows of %d bytes, with %d bytes",
 			p.Width, p.Height, p.Stride, len(p.Pix))
 	}
@@ -116,8 +133,10 @@ func (a *Axis) write(b []byte) {
 
 // write lays a picture and its tables out in its part of the source.
 func (l *place) write(b []byte, p *Picture) {
-	for y := range p.Height {
-		copy(b[y*l.stride:], p.Pix[y*p.Stride:y*p.Stride+3*p.Width])
+	if p.Resident == nil {
+		for y := range p.Height {
+			copy(b[y*l.stride:], p.Pix[y*p.Stride:y*p.Stride+3*p.Width])
+		}
 	}
 	p.Columns.write(b[l.columns.at:])
 	p.Rows.write(b[l.lines.at:])

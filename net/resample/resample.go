@@ -37,7 +37,8 @@ type Picture struct {
 	Width, Height int
 	Pix           []uint8 // RGB, a row every Stride bytes; the last one need not be complete behind Width
 	Stride        int
-	Columns, Rows Axis // of the crop: its width and its height
+	Resident      *Resident // a picture that is on the device already, in place of Pix and Stride
+	Columns, Rows Axis      // of the crop: its width and its height
 }
 
 // Resizer resizes on one device. It is safe for use from many goroutines. What it takes of the device goes
@@ -53,8 +54,8 @@ type Resizer struct {
 
 // frame is the memory of a group of pictures. On devices that share the host's memory source is staging.
 type frame struct {
-	staging, source *gpu.Buffer // the pictures with their tables
-	middle          *gpu.Buffer // the pictures between the passes
+	staging, source *gpu.Buffer // the pictures with their tables; of resident ones only the tables
+	middle          *gpu.Buffer // the pictures between the passes, and what was copied of resident ones
 	last            *gpu.Pending
 }
 
@@ -92,7 +93,18 @@ const localSize = 32
 // uint8 [N][H][W][4], of which the fourth byte is zero, in dst. The job that it returns is the last one; what is
 // submitted after it finds the crops there. If ctx ends before, some may be missing. The error wraps
 // ErrTooLarge or gpu.ErrOutOfMemory if another way must be found.
+//
+// Of resident pictures the semaphores and fences are signalled in any case, unless the device is lost or closed.
 func (r *Resizer) Resize(ctx context.Context, pictures []Picture, dst gpu.Range) (*gpu.Pending, error) {
+	last, done, err := r.resizeAll(ctx, pictures, dst)
+	if err != nil {
+		r.Skip(pictures[done:])
+	}
+	return last, err
+}
+
+// resizeAll returns how many pictures have been submitted.
+func (r *Resizer) resizeAll(ctx context.Context, pictures []Picture, dst gpu.Range) (last *gpu.Pending, done int, err error) {
 	var places []place
 	for i := range pictures {
 		p, err := r.place(&pictures[i])
@@ -100,26 +112,24 @@ func (r *Resizer) Resize(ctx context.Context, pictures []Picture, dst gpu.Range)
 			err = errors.New("resample: crops of different sizes")
 		}
 		if err != nil {
-			return nil, err
+			return nil, 0, err
 		}
 		places = append(places, p)
 	}
 	if len(pictures) == 0 || dst.Size != int64(len(pictures))*places[0].crop {
-		return nil, fmt.Errorf("resample: %d bytes for %d crops", dst.Size, len(pictures))
+		return nil, 0, fmt.Errorf("resample: %d bytes for %d crops", dst.Size, len(pictures))
 	}
-	var last *gpu.Pending
-	for from := 0; from < len(places); {
-		n := group(places[from:])
+	for done < len(places) {
+		n := group(places[done:])
 		g := dst
-		g.Offset += int64(from) * places[0].crop
+		g.Offset += int64(done) * places[0].crop
 		g.Size = int64(n) * places[0].crop
-		var err error
-		if last, err = r.resize(ctx, pictures[from:from+n], places[from:from+n], g); err != nil {
-			return nil, err
+		if last, err = r.resize(ctx, pictures[done:done+n], places[done:done+n], g); err != nil {
+			return nil, done, err
 		}
-		from += n
+		done += n
 	}
-	return last, nil
+	return last, done, nil
 }
 
 // group places the next pictures in one frame and returns how many they are.
@@ -156,12 +166,13 @@ func (r *Resizer) resize(ctx context.Context, pictures []Picture, places []place
 	for i, p := range places {
 		p.write(bytes[p.at:p.at+p.size], &pictures[i])
 	}
-	job, err := r.record(f, places, dst)
+	job, err := r.record(f, pictures, places, dst)
 	defer job.Upload.Release() // when it is done
 	defer job.Compute.Release()
 	if err != nil {
 		return nil, fmt.Errorf("resample: %w", err)
 	}
+	share(&job, pictures)
 	if f.last, err = r.dev.Submit(job); err != nil {
 		return nil, fmt.Errorf("resample: %w", err)
 	}
@@ -224,7 +235,7 @@ func (r *Resizer) Trim() {
 
 // record makes the commands of a group: all first passes, then all second ones, so that those of different
 // pictures overlap.
-func (r *Resizer) record(f *frame, places []place, dst gpu.Range) (job gpu.Job, err error) {
+func (r *Resizer) record(f *frame, pictures []Picture, places []place, dst gpu.Range) (job gpu.Job, err error) {
 	if r.copies {
 		last := places[len(places)-1]
 		rec := r.dev.NewRecorder()
@@ -234,18 +245,29 @@ func (r *Resizer) record(f *frame, places []place, dst gpu.Range) (job gpu.Job, 
 		}
 	}
 	rec := r.dev.NewRecorder()
-	for _, p := range places {
-		rec.Dispatch(r.rows, [3]uint32{groups(p.width, localSize), groups(p.rows, shaders.ResizeRows), 1},
+	for i, p := range places {
+		if x := pictures[i].Resident; x != nil {
+			x.fetch(rec, &pictures[i], f.middle.Slice(p.middleAt+p.pixelsAt, p.pixels))
+		}
+	}
+	for i, p := range places {
+		pipeline, pixels := r.rows, f.source.Slice(p.at, p.pixels)
+		if x := pictures[i].Resident; x != nil {
+			if pipeline, err = r.resident(x.Format()); err != nil {
+				return job, err
+			}
+			pixels = f.middle.Slice(p.middleAt+p.pixelsAt, p.pixels)
+		}
+		rec.Dispatch(pipeline, [3]uint32{groups(p.width, localSize), groups(p.rows, shaders.ResizeRows), 1},
 			shaders.Push(0, p.stride/4, p.rows, p.width, p.columns.quads),
-			f.source.Slice(p.at, p.columns.at), f.source.Slice(p.at+p.columns.at, p.columns.size),
-			f.middle.Slice(p.middleAt, p.middleSize))
+			pixels, f.source.Slice(p.at+p.columns.at, p.columns.size), f.middle.Slice(p.middleAt, p.between))
 	}
 	for i, p := range places {
 		at := dst.Offset + int64(i)*p.crop
 		start := at / r.align * r.align
 		rec.Dispatch(r.columns, [3]uint32{groups(p.width, shaders.ResizeColumns*localSize), uint32(p.height), 1},
 			shaders.Push(int(at-start)/4, p.width, p.lines.quads),
-			f.middle.Slice(p.middleAt, p.middleSize), f.source.Slice(p.at+p.lines.at, p.lines.size),
+			f.middle.Slice(p.middleAt, p.between), f.source.Slice(p.at+p.lines.at, p.lines.size),
 			dst.Buffer.Slice(start, at-start+p.crop))
 	}
 	job.Compute, err = rec.End()

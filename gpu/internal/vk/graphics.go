@@ -21,56 +21,19 @@ type (
 
 // Formats, layouts, stages and accesses of images.
 const (
-	FormatR8    = int32(vulkan.FormatR8Unorm)
-	FormatRGBA8 = int32(vulkan.FormatR8g8b8a8Unorm)
-	FormatBGRA8 = int32(vulkan.FormatB8g8r8a8Unorm)
+	FormatR8 = int32(vulkan.FormatR8Unorm)
 
 	ColorSpaceSRGB = int32(vulkan.ColorSpaceSrgbNonlinear)
 
-	LayoutUndefined   = int32(vulkan.ImageLayoutUndefined)
-	LayoutShaderRead  = int32(vulkan.ImageLayoutShaderReadOnlyOptimal)
-	LayoutTransferSrc = int32(vulkan.ImageLayoutTransferSrcOptimal)
-	LayoutTransferDst = int32(vulkan.ImageLayoutTransferDstOptimal)
-	LayoutPresent     = int32(vulkan.ImageLayoutPresentSrc)
-
-	ImageUsageColor       = uint32(vulkan.ImageUsageColorAttachmentBit)
-	ImageUsageTransferSrc = uint32(vulkan.ImageUsageTransferSrcBit)
+	ImageUsageColor = uint32(vulkan.ImageUsageColorAttachmentBit)
 
 	StageColor    = uint32(vulkan.PipelineStageColorAttachmentOutputBit)
 	StageFragment = uint32(vulkan.PipelineStageFragmentShaderBit)
 	StageBottom   = uint32(vulkan.PipelineStageBottomOfPipeBit)
 
-	AccessColorWrite   = uint32(vulkan.AccessColorAttachmentWriteBit)
-	AccessShaderRead   = uint32(vulkan.AccessShaderReadBit)
-	AccessTransferRead = uint32(vulkan.AccessTransferReadBit)
+	AccessColorWrite = uint32(vulkan.AccessColorAttachmentWriteBit)
+	AccessShaderRead = uint32(vulkan.AccessShaderReadBit)
 )
-
-// NewImage makes a two-dimensional image to be copied to and sampled. It has no memory yet.
-func (g *Graphics) NewImage(format int32, width, height, levels uint32) (Image, error) {
-	var c C.VkImage
-	err := g.dev.do("vkCreateImage", func() C.VkResult {
-		return C.bgCreateImage(g.c, C.int32_t(format), C.uint32_t(width), C.uint32_t(height), C.uint32_t(levels), &c)
-	})
-	return to[Image](c), err
-}
-
-// DestroyImage destroys an image of NewImage that no queue uses any more.
-func (g *Graphics) DestroyImage(i Image) { C.bgDestroyImage(g.c, to[C.VkImage](i)) }
-
-// ImageRequirements returns the bytes of memory that an image needs and a bit for each memory type it can have.
-func (g *Graphics) ImageRequirements(i Image) (size int64, types uint32) {
-	var s C.uint64_t
-	var t C.uint32_t
-	C.bgImageRequirements(g.c, to[C.VkImage](i), &s, &t)
-	return clamp(uint64(s)), uint32(t)
-}
-
-// BindImage gives an image its memory.
-func (g *Graphics) BindImage(i Image, m Memory) error {
-	return g.dev.do("vkBindImageMemory", func() C.VkResult {
-		return C.bgBindImage(g.c, to[C.VkImage](i), to[C.VkDeviceMemory](m))
-	})
-}
 
 // NewImageView makes a view of an image.
 func (g *Graphics) NewImageView(i Image, format int32, levels uint32) (ImageView, error) {
@@ -192,30 +155,6 @@ func (d *Device) OpenCommandBuffer(c CommandBuffer) error {
 	return d.do("vkBeginCommandBuffer", func() C.VkResult { return C.bgBegin(d.c, to[C.VkCommandBuffer](c)) })
 }
 
-// ImageUse is how an image is used before or after a barrier.
-type ImageUse struct {
-	Stage, Access uint32
-	Layout        int32
-}
-
-// CmdImageBarrier has an image change from one use to another.
-func (g *Graphics) CmdImageBarrier(c CommandBuffer, i Image, levels uint32, from, into ImageUse) {
-	C.bgCmdImageBarrier(g.c, to[C.VkCommandBuffer](c), to[C.VkImage](i), C.uint32_t(levels),
-		C.VkPipelineStageFlags(from.Stage), C.VkAccessFlags(from.Access), C.int32_t(from.Layout),
-		C.VkPipelineStageFlags(into.Stage), C.VkAccessFlags(into.Access), C.int32_t(into.Layout))
-}
-
-// CmdCopyToImage copies tightly packed rows to a rectangle of a level.
-func (g *Graphics) CmdCopyToImage(c CommandBuffer, b Buffer, offset int64, i Image, level uint32, x, y, width, height int) {
-	C.bgCmdCopyToImage(g.c, to[C.VkCommandBuffer](c), to[C.VkBuffer](b), C.uint64_t(offset), to[C.VkImage](i),
-		C.uint32_t(level), C.int32_t(x), C.int32_t(y), C.uint32_t(width), C.uint32_t(height))
-}
-
-// CmdCopyFromImage copies an image to tightly packed rows.
-func (g *Graphics) CmdCopyFromImage(c CommandBuffer, i Image, b Buffer, width, height uint32) {
-	C.bgCmdCopyFromImage(g.c, to[C.VkCommandBuffer](c), to[C.VkImage](i), to[C.VkBuffer](b), C.uint32_t(width), C.uint32_t(height))
-}
-
 // CmdBeginQuads clears a framebuffer and makes it ready for rectangles, which are in quads.
 func (g *Graphics) CmdBeginQuads(c CommandBuffer, p RenderPass, f Framebuffer, width, height uint32, clear [4]float32,
 	pipeline Pipeline, q QuadLayout, quads DescriptorSet, push []byte) {
@@ -232,8 +171,3 @@ func (g *Graphics) CmdDrawQuads(c CommandBuffer, q QuadLayout, image DescriptorS
 
 // CmdEndQuads ends what CmdBeginQuads began.
 func (g *Graphics) CmdEndQuads(c CommandBuffer) { C.bgCmdEndQuads(g.c, to[C.VkCommandBuffer](c)) }
-
-// WaitFenceFor waits for a fence for so many ns; Timeout if that is not enough.
-func (d *Device) WaitFenceFor(f Fence, timeout uint64) error {
-	return d.do("vkWaitForFences", func() C.VkResult { return C.bgWaitFence(d.c, to[C.VkFence](f), C.uint64_t(timeout)) })
-}

@@ -32,7 +32,7 @@ func NewInstance(l *Loader, validation bool, extensions ...string) (*Instance, e
 			options |= C.BG_INSTANCE_SYNC_VALIDATION
 		}
 	}
-	if l.hasExtension("", "VK_KHR_portability_enumeration") {
+	if l.HasPortability() {
 		options |= C.BG_INSTANCE_PORTABILITY
 	}
 	in := &Instance{owned: true, checks: validation}

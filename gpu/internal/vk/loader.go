@@ -84,3 +84,9 @@ func (l *Loader) hasExtension(layer, name string) bool {
 	}
 	return C.bgHasInstanceExtension(l.get, from, c) != 0
 }
+
+// Portability is the instance extension with which devices that are not fully conformant are listed.
+const Portability = "VK_KHR_portability_enumeration"
+
+// HasPortability says whether the loader knows that extension.
+func (l *Loader) HasPortability() bool { return l.hasExtension("", Portability) }

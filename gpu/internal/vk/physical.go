@@ -187,3 +187,16 @@ func (p *Physical) MemoryBudget() (budget, usage []int64) {
 	}
 	return budget, usage
 }
+
+// Extensions lists what NewDevice switches on.
+func (p *Physical) Extensions() (names []string) {
+	for k := C.uint32_t(0); ; k++ {
+		name := C.bgExtension(&p.c, k)
+		if name == nil {
+			return names
+		}
+		if s := C.GoString(name); s != "" {
+			names = append(names, s)
+		}
+	}
+}

@@ -44,6 +44,7 @@ enum {
 #define BG_MAX_BINDINGS 32  // storage buffers of one kernel
 #define BG_MAX_SPEC 64      // specialization constants of one kernel
 #define BG_MAX_EXTENSIONS 16
+#define BG_MAX_SYNC 64      // semaphores that one submission of a host's waits for
 #define BG_MAX_MATRICES 16  // sizes of cooperative matrices
 
 // bgMessage is one message of the validation layer, in a list with the newest first.
@@ -111,6 +112,7 @@ bgMessage *bgTakeMessages(bgInstance *in);
 // Physical devices, and devices made from them: shim_physical.c
 VkResult bgPhysicalDevices(const bgInstance *in, uint32_t *count, VkPhysicalDevice *out);
 VkResult bgDescribe(const bgInstance *in, VkPhysicalDevice phys, uint32_t apiVersion, bgPhysical *out);
+const char *bgExtension(const bgPhysical *p, uint32_t k);  // the kth known name; "" if the device has it not, NULL past the last
 void bgMemoryBudget(const bgInstance *in, VkPhysicalDevice phys, uint64_t *budget, uint64_t *usage);
 VkResult bgCreateDevice(const bgInstance *in, VkPhysicalDevice phys, const bgPhysical *info, uint32_t features,
                         uint32_t familyCount, const uint32_t *families, const uint32_t *queues, uint32_t nameCount,
@@ -140,6 +142,26 @@ VkResult bgWaitFence(const bgDevice *d, VkFence f, uint64_t timeout);
 void bgDestroyFence(const bgDevice *d, VkFence f);
 VkResult bgCreateTimeline(const bgDevice *d, VkSemaphore *out);
 void bgDestroySemaphore(const bgDevice *d, VkSemaphore s);
+
+// Images, owners, and semaphores of a host's: shim_image.c. A family of ~0 stands for none.
+VkResult bgCreateImage(const bgDevice *d, int32_t format, uint32_t width, uint32_t height, uint32_t levels,
+                       VkImageUsageFlags usage, VkImage *out);
+void bgDestroyImage(const bgDevice *d, VkImage i);
+void bgImageRequirements(const bgDevice *d, VkImage i, uint64_t *size, uint32_t *types);
+VkResult bgBindImage(const bgDevice *d, VkImage i, VkDeviceMemory m);
+void bgCmdImageBarrier(const bgDevice *d, VkCommandBuffer c, VkImage i, uint32_t level, uint32_t levels, uint32_t layer,
+                       VkPipelineStageFlags srcStage, VkAccessFlags srcAccess, int32_t srcLayout, uint32_t srcFamily,
+                       VkPipelineStageFlags dstStage, VkAccessFlags dstAccess, int32_t dstLayout, uint32_t dstFamily);
+void bgCmdBufferOwner(const bgDevice *d, VkCommandBuffer c, VkBuffer b, uint64_t offset, uint64_t size,
+                      uint32_t srcFamily, uint32_t dstFamily);
+void bgCmdCopyToImage(const bgDevice *d, VkCommandBuffer c, VkBuffer b, uint64_t offset, VkImage i, uint32_t level,
+                      int32_t x, int32_t y, uint32_t width, uint32_t height);
+void bgCmdCopyFromImage(const bgDevice *d, VkCommandBuffer c, VkImage i, uint32_t level, uint32_t layer, int32_t x,
+                        int32_t y, uint32_t width, uint32_t height, VkBuffer b, uint64_t offset);
+VkResult bgCreateBinary(const bgDevice *d, VkSemaphore *out);
+VkResult bgSubmitSync(const bgDevice *d, VkQueue queue, VkBool32 timelines, uint32_t waitCount,
+                      const VkSemaphore *waits, const uint64_t *waitValues, uint32_t signalCount,
+                      const VkSemaphore *signals, const uint64_t *signalValues, VkFence fence);
 
 // Pipelines and descriptor sets, all of buffers in compute shaders: shim_pipeline.c. Bit i of texels says that
 // binding i is a uniform texel buffer, not a storage buffer.

@@ -13,16 +13,10 @@ LAYOUT(VkExtent2D, 8, height, 4)
 LAYOUT(VkOffset2D, 8, y, 4)
 LAYOUT(VkRect2D, 16, extent, 8)
 LAYOUT(VkViewport, 24, maxDepth, 20)
-LAYOUT(VkOffset3D, 12, z, 8)
 LAYOUT(VkSurfaceCapabilitiesKHR, 52, supportedUsageFlags, 48)
 LAYOUT(VkSurfaceFormatKHR, 8, colorSpace, 4)
 LAYOUT(VkSwapchainCreateInfoKHR, 104, oldSwapchain, 96)
 LAYOUT(VkPresentInfoKHR, 64, pResults, 56)
-LAYOUT(VkImageSubresourceRange, 20, layerCount, 16)
-LAYOUT(VkImageSubresourceLayers, 16, layerCount, 12)
-LAYOUT(VkImageMemoryBarrier, 72, subresourceRange, 48)
-LAYOUT(VkBufferImageCopy, 56, imageExtent, 44)
-LAYOUT(VkImageCreateInfo, 88, initialLayout, 80)
 LAYOUT(VkComponentMapping, 16, a, 12)
 LAYOUT(VkImageViewCreateInfo, 80, subresourceRange, 56)
 LAYOUT(VkSamplerCreateInfo, 80, unnormalizedCoordinates, 76)
@@ -47,32 +41,6 @@ LAYOUT(VkGraphicsPipelineCreateInfo, 144, basePipelineIndex, 136)
 
 static VkImageSubresourceRange range(uint32_t levels) {
     return (VkImageSubresourceRange){.aspectMask = VK_IMAGE_ASPECT_COLOR_BIT, .levelCount = levels, .layerCount = 1};
-}
-
-VkResult bgCreateImage(const bgGraphics *g, int32_t format, uint32_t width, uint32_t height, uint32_t levels, VkImage *out) {
-    VkImageCreateInfo info = {.sType = VK_STRUCTURE_TYPE_IMAGE_CREATE_INFO,
-                              .imageType = VK_IMAGE_TYPE_2D,
-                              .format = format,
-                              .extent = {width, height, 1},
-                              .mipLevels = levels,
-                              .arrayLayers = 1,
-                              .samples = VK_SAMPLE_COUNT_1_BIT,
-                              .usage = VK_IMAGE_USAGE_SAMPLED_BIT | VK_IMAGE_USAGE_TRANSFER_DST_BIT,
-                              .initialLayout = VK_IMAGE_LAYOUT_UNDEFINED};
-    return g->CreateImage(g->d->handle, &info, NULL, out);
-}
-
-void bgDestroyImage(const bgGraphics *g, VkImage i) { g->DestroyImage(g->d->handle, i, NULL); }
-
-void bgImageRequirements(const bgGraphics *g, VkImage i, uint64_t *size, uint32_t *types) {
-    VkMemoryRequirements r;
-    g->GetImageMemoryRequirements(g->d->handle, i, &r);
-    *size = r.size;
-    *types = r.memoryTypeBits;
-}
-
-VkResult bgBindImage(const bgGraphics *g, VkImage i, VkDeviceMemory m) {
-    return g->BindImageMemory(g->d->handle, i, m, 0);
 }
 
 VkResult bgCreateImageView(const bgGraphics *g, VkImage i, int32_t format, uint32_t levels, VkImageView *out) {
@@ -255,40 +223,6 @@ void bgWriteImage(const bgGraphics *g, VkDescriptorSet set, VkImageView v, VkSam
 }
 
 VkResult bgResetPool(const bgGraphics *g, VkCommandPool p) { return g->ResetCommandPool(g->d->handle, p, 0); }
-
-void bgCmdImageBarrier(const bgGraphics *g, VkCommandBuffer c, VkImage i, uint32_t levels, VkPipelineStageFlags srcStage,
-                       VkAccessFlags srcAccess, int32_t srcLayout, VkPipelineStageFlags dstStage, VkAccessFlags dstAccess,
-                       int32_t dstLayout) {
-    VkImageMemoryBarrier barrier = {.sType = VK_STRUCTURE_TYPE_IMAGE_MEMORY_BARRIER,
-                                    .srcAccessMask = srcAccess,
-                                    .dstAccessMask = dstAccess,
-                                    .oldLayout = srcLayout,
-                                    .newLayout = dstLayout,
-                                    .srcQueueFamilyIndex = VK_QUEUE_FAMILY_IGNORED,
-                                    .dstQueueFamilyIndex = VK_QUEUE_FAMILY_IGNORED,
-                                    .image = i,
-                                    .subresourceRange = range(levels)};
-    g->d->CmdPipelineBarrier(c, srcStage, dstStage, 0, 0, NULL, 0, NULL, 1, &barrier);
-}
-
-static VkBufferImageCopy region(uint64_t offset, uint32_t level, int32_t x, int32_t y, uint32_t width, uint32_t height) {
-    return (VkBufferImageCopy){
-        .bufferOffset = offset,
-        .imageSubresource = {.aspectMask = VK_IMAGE_ASPECT_COLOR_BIT, .mipLevel = level, .layerCount = 1},
-        .imageOffset = {x, y, 0},
-        .imageExtent = {width, height, 1}};
-}
-
-void bgCmdCopyToImage(const bgGraphics *g, VkCommandBuffer c, VkBuffer b, uint64_t offset, VkImage i, uint32_t level,
-                      int32_t x, int32_t y, uint32_t width, uint32_t height) {
-    VkBufferImageCopy copy = region(offset, level, x, y, width, height);
-    g->CmdCopyBufferToImage(c, b, i, VK_IMAGE_LAYOUT_TRANSFER_DST_OPTIMAL, 1, &copy);
-}
-
-void bgCmdCopyFromImage(const bgGraphics *g, VkCommandBuffer c, VkImage i, VkBuffer b, uint32_t width, uint32_t height) {
-    VkBufferImageCopy copy = region(0, 0, 0, 0, width, height);
-    g->CmdCopyImageToBuffer(c, i, VK_IMAGE_LAYOUT_TRANSFER_SRC_OPTIMAL, b, 1, &copy);
-}
 
 void bgCmdBeginQuads(const bgGraphics *g, VkCommandBuffer c, VkRenderPass pass, VkFramebuffer f, uint32_t width,
                      uint32_t height, const float clear[4], VkPipeline p, VkPipelineLayout layout, VkDescriptorSet quads,

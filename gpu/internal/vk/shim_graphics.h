@@ -18,10 +18,6 @@
     X(GetSwapchainImagesKHR) \
     X(AcquireNextImageKHR) \
     X(QueuePresentKHR) \
-    X(CreateImage) \
-    X(DestroyImage) \
-    X(GetImageMemoryRequirements) \
-    X(BindImageMemory) \
     X(CreateImageView) \
     X(DestroyImageView) \
     X(CreateSampler) \
@@ -36,9 +32,7 @@
     X(CmdEndRenderPass) \
     X(CmdSetViewport) \
     X(CmdSetScissor) \
-    X(CmdDraw) \
-    X(CmdCopyBufferToImage) \
-    X(CmdCopyImageToBuffer)
+    X(CmdDraw)
 
 typedef struct bgGraphics {
     const bgDevice *d;
@@ -68,15 +62,10 @@ void bgDestroySwapchain(const bgGraphics *g, VkSwapchainKHR s);
 VkResult bgSwapchainImages(const bgGraphics *g, VkSwapchainKHR s, uint32_t *count, VkImage *out);
 VkResult bgAcquire(const bgGraphics *g, VkSwapchainKHR s, uint64_t timeout, VkSemaphore signal, uint32_t *index);
 VkResult bgPresent(const bgGraphics *g, VkQueue queue, VkSwapchainKHR s, uint32_t index, VkSemaphore wait);
-VkResult bgCreateBinary(const bgGraphics *g, VkSemaphore *out);
 VkResult bgSubmitFrame(const bgGraphics *g, VkQueue queue, VkCommandBuffer c, VkSemaphore wait, VkSemaphore signal,
                        VkFence fence);
 
-// Images, and what is drawn with: shim_graphics.c
-VkResult bgCreateImage(const bgGraphics *g, int32_t format, uint32_t width, uint32_t height, uint32_t levels, VkImage *out);
-void bgDestroyImage(const bgGraphics *g, VkImage i);
-void bgImageRequirements(const bgGraphics *g, VkImage i, uint64_t *size, uint32_t *types);
-VkResult bgBindImage(const bgGraphics *g, VkImage i, VkDeviceMemory m);
+// Views of images, and what is drawn with: shim_graphics.c
 VkResult bgCreateImageView(const bgGraphics *g, VkImage i, int32_t format, uint32_t levels, VkImageView *out);
 void bgDestroyImageView(const bgGraphics *g, VkImageView v);
 VkResult bgCreateSampler(const bgGraphics *g, VkSampler *out);
@@ -95,12 +84,6 @@ VkResult bgCreateQuadPool(const bgGraphics *g, uint32_t buffers, uint32_t images
 void bgWriteImage(const bgGraphics *g, VkDescriptorSet set, VkImageView v, VkSampler s);
 
 VkResult bgResetPool(const bgGraphics *g, VkCommandPool p);
-void bgCmdImageBarrier(const bgGraphics *g, VkCommandBuffer c, VkImage i, uint32_t levels, VkPipelineStageFlags srcStage,
-                       VkAccessFlags srcAccess, int32_t srcLayout, VkPipelineStageFlags dstStage, VkAccessFlags dstAccess,
-                       int32_t dstLayout);
-void bgCmdCopyToImage(const bgGraphics *g, VkCommandBuffer c, VkBuffer b, uint64_t offset, VkImage i, uint32_t level,
-                      int32_t x, int32_t y, uint32_t width, uint32_t height);
-void bgCmdCopyFromImage(const bgGraphics *g, VkCommandBuffer c, VkImage i, VkBuffer b, uint32_t width, uint32_t height);
 void bgCmdBeginQuads(const bgGraphics *g, VkCommandBuffer c, VkRenderPass pass, VkFramebuffer f, uint32_t width,
                      uint32_t height, const float clear[4], VkPipeline p, VkPipelineLayout layout, VkDescriptorSet quads,
                      const void *push, uint32_t pushBytes);

@@ -84,6 +84,11 @@ static void describeProperties(const bgInstance *in, VkPhysicalDevice phys, bgPh
         p->features &= ~(uint32_t)BG_FEATURE_SUBGROUP_SIZE_CONTROL;
 }
 
+const char *bgExtension(const bgPhysical *p, uint32_t k) {
+    if (k >= EXTENSIONS) return NULL;
+    return p->extensions & extensionNames[k].bit ? extensionNames[k].name : "";
+}
+
 // featureChain links the feature structs that the device knows; bgDescribe has it filled in, bgCreateDevice
 // hands it over with what is wanted.
 typedef struct {

@@ -92,11 +92,6 @@ VkResult bgPresent(const bgGraphics *g, VkQueue queue, VkSwapchainKHR s, uint32_
     return g->QueuePresentKHR(queue, &info);
 }
 
-VkResult bgCreateBinary(const bgGraphics *g, VkSemaphore *out) {
-    VkSemaphoreCreateInfo info = {.sType = VK_STRUCTURE_TYPE_SEMAPHORE_CREATE_INFO};
-    return g->d->CreateSemaphore(g->d->handle, &info, NULL, out);
-}
-
 VkResult bgSubmitFrame(const bgGraphics *g, VkQueue queue, VkCommandBuffer c, VkSemaphore wait, VkSemaphore signal,
                        VkFence fence) {
     const VkPipelineStageFlags stage = VK_PIPELINE_STAGE_COLOR_ATTACHMENT_OUTPUT_BIT;

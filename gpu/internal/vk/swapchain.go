@@ -15,7 +15,6 @@ import (
 type (
 	Surface   = vulkan.Surface
 	Swapchain = vulkan.Swapchain
-	Image     = vulkan.Image
 )
 
 // SwapchainExtension is what a device needs for swapchains.
@@ -136,13 +135,6 @@ func (g *Graphics) Present(q Queue, s Swapchain, image uint32, wait Semaphore) e
 	return g.dev.do("vkQueuePresentKHR", func() C.VkResult {
 		return C.bgPresent(g.c, to[C.VkQueue](q), to[C.VkSwapchainKHR](s), C.uint32_t(image), to[C.VkSemaphore](wait))
 	})
-}
-
-// NewBinary makes a binary semaphore.
-func (g *Graphics) NewBinary() (Semaphore, error) {
-	var c C.VkSemaphore
-	err := g.dev.do("vkCreateSemaphore", func() C.VkResult { return C.bgCreateBinary(g.c, &c) })
-	return to[Semaphore](c), err
 }
 
 // SubmitFrame gives a frame's commands to a queue: they write to the image from when wait is signalled on, and when they are done,

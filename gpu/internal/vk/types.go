@@ -78,7 +78,7 @@ func to[T, F any](f F) T { return *(*T)(unsafe.Pointer(&f)) }
 
 // Handle is what a host may hand over.
 type Handle interface {
-	InstanceHandle | PhysicalDevice | DeviceHandle | Queue | Buffer
+	InstanceHandle | PhysicalDevice | DeviceHandle | Queue | Buffer | Image | Semaphore | Fence
 }
 
 // FromAddress returns the handle with the given bits.

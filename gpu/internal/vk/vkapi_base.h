@@ -177,6 +177,8 @@ typedef struct VkImageMemoryBarrier VkImageMemoryBarrier;
 #define VK_STRUCTURE_TYPE_WRITE_DESCRIPTOR_SET 35
 
 // Enumerators and bits.
+#define VK_ACCESS_MEMORY_READ_BIT 0x00008000
+#define VK_ACCESS_MEMORY_WRITE_BIT 0x00010000
 #define VK_API_VERSION_1_0 ((1u << 22) | (0u << 12))
 #define VK_API_VERSION_1_1 ((1u << 22) | (1u << 12))
 #define VK_API_VERSION_1_2 ((1u << 22) | (2u << 12))

@@ -3,7 +3,7 @@
 #ifndef BITGPU_VKAPI_CALLS_H
 #define BITGPU_VKAPI_CALLS_H
 
-#include "vkapi_device.h"
+#include "vkapi_image.h"
 
 typedef void(VKAPI_PTR *PFN_vkVoidFunction)(void);
 typedef PFN_vkVoidFunction(VKAPI_PTR *PFN_vkGetInstanceProcAddr)(VkInstance instance, const char *pName);
@@ -78,6 +78,12 @@ typedef void(VKAPI_PTR *PFN_vkCmdFillBuffer)(VkCommandBuffer commandBuffer, VkBu
 typedef void(VKAPI_PTR *PFN_vkCmdPipelineBarrier)(VkCommandBuffer commandBuffer, VkPipelineStageFlags srcStageMask, VkPipelineStageFlags dstStageMask, VkDependencyFlags dependencyFlags, uint32_t memoryBarrierCount, const VkMemoryBarrier *pMemoryBarriers, uint32_t bufferMemoryBarrierCount, const VkBufferMemoryBarrier *pBufferMemoryBarriers, uint32_t imageMemoryBarrierCount, const VkImageMemoryBarrier *pImageMemoryBarriers);
 typedef void(VKAPI_PTR *PFN_vkCmdResetQueryPool)(VkCommandBuffer commandBuffer, VkQueryPool queryPool, uint32_t firstQuery, uint32_t queryCount);
 typedef void(VKAPI_PTR *PFN_vkCmdWriteTimestamp)(VkCommandBuffer commandBuffer, VkPipelineStageFlagBits pipelineStage, VkQueryPool queryPool, uint32_t query);
+typedef VkResult(VKAPI_PTR *PFN_vkCreateImage)(VkDevice device, const VkImageCreateInfo *pCreateInfo, const VkAllocationCallbacks *pAllocator, VkImage *pImage);
+typedef void(VKAPI_PTR *PFN_vkDestroyImage)(VkDevice device, VkImage image, const VkAllocationCallbacks *pAllocator);
+typedef void(VKAPI_PTR *PFN_vkGetImageMemoryRequirements)(VkDevice device, VkImage image, VkMemoryRequirements *pMemoryRequirements);
+typedef VkResult(VKAPI_PTR *PFN_vkBindImageMemory)(VkDevice device, VkImage image, VkDeviceMemory memory, VkDeviceSize memoryOffset);
+typedef void(VKAPI_PTR *PFN_vkCmdCopyBufferToImage)(VkCommandBuffer commandBuffer, VkBuffer srcBuffer, VkImage dstImage, VkImageLayout dstImageLayout, uint32_t regionCount, const VkBufferImageCopy *pRegions);
+typedef void(VKAPI_PTR *PFN_vkCmdCopyImageToBuffer)(VkCommandBuffer commandBuffer, VkImage srcImage, VkImageLayout srcImageLayout, VkBuffer dstBuffer, uint32_t regionCount, const VkBufferImageCopy *pRegions);
 
 // Calls on an instance or a physical device.
 #define BG_INSTANCE_CALLS(X) \
@@ -116,6 +122,10 @@ typedef void(VKAPI_PTR *PFN_vkCmdWriteTimestamp)(VkCommandBuffer commandBuffer, 
     X(DestroyBuffer) \
     X(GetBufferMemoryRequirements) \
     X(BindBufferMemory) \
+    X(CreateImage) \
+    X(DestroyImage) \
+    X(GetImageMemoryRequirements) \
+    X(BindImageMemory) \
     X(CreateFence) \
     X(DestroyFence) \
     X(ResetFences) \
@@ -153,6 +163,8 @@ typedef void(VKAPI_PTR *PFN_vkCmdWriteTimestamp)(VkCommandBuffer commandBuffer, 
     X(CmdDispatch) \
     X(CmdDispatchBase) \
     X(CmdCopyBuffer) \
+    X(CmdCopyBufferToImage) \
+    X(CmdCopyImageToBuffer) \
     X(CmdFillBuffer) \
     X(CmdPipelineBarrier) \
     X(CmdResetQueryPool) \

@@ -9,7 +9,6 @@
 #include "vkapi_calls.h"
 
 typedef struct VkFramebuffer_T *VkFramebuffer;
-typedef struct VkImage_T *VkImage;
 typedef struct VkImageView_T *VkImageView;
 typedef struct VkRenderPass_T *VkRenderPass;
 typedef struct VkSurfaceKHR_T *VkSurfaceKHR;
@@ -33,12 +32,6 @@ typedef int32_t VkDynamicState;
 typedef int32_t VkFilter;
 typedef uint32_t VkFramebufferCreateFlags;
 typedef int32_t VkFrontFace;
-typedef uint32_t VkImageAspectFlags;
-typedef uint32_t VkImageCreateFlags;
-typedef int32_t VkImageLayout;
-typedef int32_t VkImageTiling;
-typedef int32_t VkImageType;
-typedef uint32_t VkImageUsageFlags;
 typedef uint32_t VkImageViewCreateFlags;
 typedef int32_t VkImageViewType;
 typedef int32_t VkLogicOp;
@@ -53,7 +46,6 @@ typedef int32_t VkPolygonMode;
 typedef int32_t VkPresentModeKHR;
 typedef int32_t VkPrimitiveTopology;
 typedef uint32_t VkRenderPassCreateFlags;
-typedef int32_t VkSampleCountFlagBits;
 typedef int32_t VkSamplerAddressMode;
 typedef uint32_t VkSampleMask;
 typedef uint32_t VkSamplerCreateFlags;
@@ -92,12 +84,6 @@ typedef struct VkViewport {
     float minDepth;
     float maxDepth;
 } VkViewport;
-
-typedef struct VkOffset3D {
-    int32_t x;
-    int32_t y;
-    int32_t z;
-} VkOffset3D;
 
 typedef struct VkSurfaceCapabilitiesKHR {
     uint32_t minImageCount;
@@ -148,61 +134,6 @@ typedef struct VkPresentInfoKHR {
     const uint32_t *pImageIndices;
     VkResult *pResults;
 } VkPresentInfoKHR;
-
-typedef struct VkImageSubresourceRange {
-    VkImageAspectFlags aspectMask;
-    uint32_t baseMipLevel;
-    uint32_t levelCount;
-    uint32_t baseArrayLayer;
-    uint32_t layerCount;
-} VkImageSubresourceRange;
-
-typedef struct VkImageSubresourceLayers {
-    VkImageAspectFlags aspectMask;
-    uint32_t mipLevel;
-    uint32_t baseArrayLayer;
-    uint32_t layerCount;
-} VkImageSubresourceLayers;
-
-typedef struct VkImageMemoryBarrier {
-    VkStructureType sType;
-    const void *pNext;
-    VkAccessFlags srcAccessMask;
-    VkAccessFlags dstAccessMask;
-    VkImageLayout oldLayout;
-    VkImageLayout newLayout;
-    uint32_t srcQueueFamilyIndex;
-    uint32_t dstQueueFamilyIndex;
-    VkImage image;
-    VkImageSubresourceRange subresourceRange;
-} VkImageMemoryBarrier;
-
-typedef struct VkBufferImageCopy {
-    VkDeviceSize bufferOffset;
-    uint32_t bufferRowLength;
-    uint32_t bufferImageHeight;
-    VkImageSubresourceLayers imageSubresource;
-    VkOffset3D imageOffset;
-    VkExtent3D imageExtent;
-} VkBufferImageCopy;
-
-typedef struct VkImageCreateInfo {
-    VkStructureType sType;
-    const void *pNext;
-    VkImageCreateFlags flags;
-    VkImageType imageType;
-    VkFormat format;
-    VkExtent3D extent;
-    uint32_t mipLevels;
-    uint32_t arrayLayers;
-    VkSampleCountFlagBits samples;
-    VkImageTiling tiling;
-    VkImageUsageFlags usage;
-    VkSharingMode sharingMode;
-    uint32_t queueFamilyIndexCount;
-    const uint32_t *pQueueFamilyIndices;
-    VkImageLayout initialLayout;
-} VkImageCreateInfo;
 
 typedef struct VkComponentMapping {
     VkComponentSwizzle r;
@@ -451,10 +382,6 @@ typedef void(VKAPI_PTR *PFN_vkDestroySwapchainKHR)(VkDevice device, VkSwapchainK
 typedef VkResult(VKAPI_PTR *PFN_vkGetSwapchainImagesKHR)(VkDevice device, VkSwapchainKHR swapchain, uint32_t *pSwapchainImageCount, VkImage *pSwapchainImages);
 typedef VkResult(VKAPI_PTR *PFN_vkAcquireNextImageKHR)(VkDevice device, VkSwapchainKHR swapchain, uint64_t timeout, VkSemaphore semaphore, VkFence fence, uint32_t *pImageIndex);
 typedef VkResult(VKAPI_PTR *PFN_vkQueuePresentKHR)(VkQueue queue, const VkPresentInfoKHR *pPresentInfo);
-typedef VkResult(VKAPI_PTR *PFN_vkCreateImage)(VkDevice device, const VkImageCreateInfo *pCreateInfo, const VkAllocationCallbacks *pAllocator, VkImage *pImage);
-typedef void(VKAPI_PTR *PFN_vkDestroyImage)(VkDevice device, VkImage image, const VkAllocationCallbacks *pAllocator);
-typedef void(VKAPI_PTR *PFN_vkGetImageMemoryRequirements)(VkDevice device, VkImage image, VkMemoryRequirements *pMemoryRequirements);
-typedef VkResult(VKAPI_PTR *PFN_vkBindImageMemory)(VkDevice device, VkImage image, VkDeviceMemory memory, VkDeviceSize memoryOffset);
 typedef VkResult(VKAPI_PTR *PFN_vkCreateImageView)(VkDevice device, const VkImageViewCreateInfo *pCreateInfo, const VkAllocationCallbacks *pAllocator, VkImageView *pView);
 typedef void(VKAPI_PTR *PFN_vkDestroyImageView)(VkDevice device, VkImageView imageView, const VkAllocationCallbacks *pAllocator);
 typedef VkResult(VKAPI_PTR *PFN_vkCreateSampler)(VkDevice device, const VkSamplerCreateInfo *pCreateInfo, const VkAllocationCallbacks *pAllocator, VkSampler *pSampler);
@@ -470,14 +397,10 @@ typedef void(VKAPI_PTR *PFN_vkCmdEndRenderPass)(VkCommandBuffer commandBuffer);
 typedef void(VKAPI_PTR *PFN_vkCmdSetViewport)(VkCommandBuffer commandBuffer, uint32_t firstViewport, uint32_t viewportCount, const VkViewport *pViewports);
 typedef void(VKAPI_PTR *PFN_vkCmdSetScissor)(VkCommandBuffer commandBuffer, uint32_t firstScissor, uint32_t scissorCount, const VkRect2D *pScissors);
 typedef void(VKAPI_PTR *PFN_vkCmdDraw)(VkCommandBuffer commandBuffer, uint32_t vertexCount, uint32_t instanceCount, uint32_t firstVertex, uint32_t firstInstance);
-typedef void(VKAPI_PTR *PFN_vkCmdCopyBufferToImage)(VkCommandBuffer commandBuffer, VkBuffer srcBuffer, VkImage dstImage, VkImageLayout dstImageLayout, uint32_t regionCount, const VkBufferImageCopy *pRegions);
-typedef void(VKAPI_PTR *PFN_vkCmdCopyImageToBuffer)(VkCommandBuffer commandBuffer, VkImage srcImage, VkImageLayout srcImageLayout, VkBuffer dstBuffer, uint32_t regionCount, const VkBufferImageCopy *pRegions);
 
 // Constants.
 #define VK_STRUCTURE_TYPE_SWAPCHAIN_CREATE_INFO_KHR 1000001000
 #define VK_STRUCTURE_TYPE_PRESENT_INFO_KHR 1000001001
-#define VK_STRUCTURE_TYPE_IMAGE_MEMORY_BARRIER 45
-#define VK_STRUCTURE_TYPE_IMAGE_CREATE_INFO 14
 #define VK_STRUCTURE_TYPE_IMAGE_VIEW_CREATE_INFO 15
 #define VK_STRUCTURE_TYPE_SAMPLER_CREATE_INFO 31
 #define VK_STRUCTURE_TYPE_RENDER_PASS_CREATE_INFO 38
@@ -491,16 +414,10 @@ typedef void(VKAPI_PTR *PFN_vkCmdCopyImageToBuffer)(VkCommandBuffer commandBuffe
 #define VK_STRUCTURE_TYPE_PIPELINE_COLOR_BLEND_STATE_CREATE_INFO 26
 #define VK_STRUCTURE_TYPE_PIPELINE_DYNAMIC_STATE_CREATE_INFO 27
 #define VK_STRUCTURE_TYPE_GRAPHICS_PIPELINE_CREATE_INFO 28
-#define VK_IMAGE_TYPE_2D 1
 #define VK_IMAGE_VIEW_TYPE_2D 1
-#define VK_IMAGE_ASPECT_COLOR_BIT 0x00000001
-#define VK_IMAGE_LAYOUT_UNDEFINED 0
 #define VK_IMAGE_LAYOUT_COLOR_ATTACHMENT_OPTIMAL 2
 #define VK_IMAGE_LAYOUT_SHADER_READ_ONLY_OPTIMAL 5
-#define VK_IMAGE_LAYOUT_TRANSFER_SRC_OPTIMAL 6
-#define VK_IMAGE_LAYOUT_TRANSFER_DST_OPTIMAL 7
 #define VK_IMAGE_LAYOUT_PRESENT_SRC_KHR 1000001002
-#define VK_SAMPLE_COUNT_1_BIT 0x00000001
 #define VK_FILTER_LINEAR 1
 #define VK_SAMPLER_MIPMAP_MODE_LINEAR 1
 #define VK_SAMPLER_ADDRESS_MODE_CLAMP_TO_EDGE 2
@@ -526,7 +443,6 @@ typedef void(VKAPI_PTR *PFN_vkCmdCopyImageToBuffer)(VkCommandBuffer commandBuffe
 #define VK_ACCESS_COLOR_ATTACHMENT_WRITE_BIT 0x00000100
 #define VK_ACCESS_COLOR_ATTACHMENT_READ_BIT 0x00000080
 #define VK_LOD_CLAMP_NONE 1000.0f
-#define VK_QUEUE_FAMILY_IGNORED (~0u)
 #define VK_ERROR_EXTENSION_NOT_PRESENT (-7)
 #define VK_PRESENT_MODE_FIFO_KHR 2
 #define VK_IMAGE_USAGE_SAMPLED_BIT 0x00000004
