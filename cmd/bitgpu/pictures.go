@@ -41,7 +41,7 @@ func (f *pictureFlags) add(flags *pflag.FlagSet) {
 func (f *pictureFlags) addReading(flags *pflag.FlagSet) {
 	flags.IntVar(&f.size, "size", 0, "height and width in `pixels`, in place of the model's")
 	flags.Float64Var(&f.cropPct, "crop-pct", 0, "the `part` of the resized picture's shorter side that the crop keeps, in place of the model's")
-	flags.StringVar(&f.interpolation, "interpolation", "", "how pictures are resized, `"+strings.Join(loader.Interpolations(), "|")+"`, in place of the model's")
+	flags.StringVar(&f.interpolation, "interpolation", "", "how pictures are resized, a `FILTER` in place of the model's: "+strings.Join(loader.Interpolations(), ", "))
 	flags.Var(&f.mean, "mean", "the mean that is taken off R, G and B on the scale 0 to 1, in place of the model's")
 	flags.Var(&f.std, "std", "what R, G and B are divided by after that, in place of the model's")
 	flags.BoolVar(&f.autoOrient, "auto-orient", false, "turn pictures upright by their EXIF orientation, which timm ignores")

@@ -132,6 +132,9 @@ func (a *app) crops(ctx context.Context, in inputs, make func(input) crop, write
 	}
 	defer count.bar.end()
 	for c := range ordered(ctx, in.all(), runtime.GOMAXPROCS(0), make) {
+		if ctx.Err() != nil {
+			break
+		}
 		if err := write(c); err != nil {
 			return err
 		}
