@@ -17,6 +17,8 @@ type source struct {
 	checkpoint loader.Checkpoint
 	tensors    map[string]loader.TensorInfo
 	info       Info
+	config     *loader.Config // what lies beside the checkpoint; nil if nothing does
+	path       string         // of the checkpoint; "" if it is no file
 }
 
 // find opens the weights that a name stands for. What is not on this machine fetch may bring here; nil for nothing.
@@ -26,31 +28,42 @@ func find(name, weights string, fetch fetcher) (*source, error) {
 		return generated(name)
 	case weights != "":
 		return nil, fmt.Errorf("weights %q, want %q or nothing", weights, RandomGolden)
-	case name == Demo:
-		c, err := demo.Checkpoint()
-		if err != nil {
-			return nil, err
-		}
-		config, err := demo.Config()
-		if err != nil {
-			return nil, err
-		}
-		return describe(name, c, config)
 	}
-	path, err := locate(name, fetch)
-	if err != nil {
-		return nil, err
-	}
-	f, err := loader.Open(path)
+	f, err := openNamed(name, fetch)
 	if err != nil {
 		return nil, err
 	}
 	s, err := describe(name, f, f.Config)
 	if err != nil {
 		f.Close()
-		return nil, fmt.Errorf("%s: %w", path, err)
+		if f.Path != "" {
+			err = fmt.Errorf("%s: %w", f.Path, err)
+		}
+		return nil, err
 	}
+	s.path = f.Path
 	return s, nil
+}
+
+// openNamed opens the weights of a name, a file or a directory.
+func openNamed(name string, fetch fetcher) (*loader.File, error) {
+	if name != Demo {
+		path, err := locate(name, fetch)
+		if err != nil {
+			return nil, err
+		}
+		return loader.Open(path)
+	}
+	c, err := demo.Checkpoint()
+	if err != nil {
+		return nil, err
+	}
+	config, err := demo.Config()
+	if err != nil {
+		return nil, err
+	}
+	form := loader.Form{Container: loader.ContainerSafetensors, Names: loader.NamesTimm}
+	return &loader.File{Checkpoint: c, Form: form, Config: config}, nil
 }
 
 // locate finds the checkpoint file of a path or a model's name.
@@ -132,7 +145,7 @@ func tensorInfos(c net.Config) []loader.TensorInfo {
 // describe reads a model's shape off its tensors and checks all of them, and takes the
 // preprocessing from config, or from the registry if the name is known there.
 func describe(name string, c loader.Checkpoint, config *loader.Config) (*source, error) {
-	s := &source{checkpoint: loader.Finite(c), tensors: map[string]loader.TensorInfo{}}
+	s := &source{checkpoint: loader.Finite(c), config: config, tensors: map[string]loader.TensorInfo{}}
 	shapes := map[string][]int{}
 	for _, t := range c.Tensors() {
 		s.tensors[t.Name] = t

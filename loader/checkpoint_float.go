@@ -55,7 +55,7 @@ func DecodeFloat32(dst []float32, raw []byte, dtype DType) error {
 }
 
 // AppendFloat32 appends the values to raw as F32, or rounded to nearest even as
-// F16.
+// F16 or BF16.
 func AppendFloat32(raw []byte, values []float32, dtype DType) ([]byte, error) {
 	le := binary.LittleEndian
 	switch dtype {
@@ -67,8 +67,21 @@ func AppendFloat32(raw []byte, values []float32, dtype DType) ([]byte, error) {
 		for _, v := range values {
 			raw = le.AppendUint16(raw, float16.Fromfloat32(v).Bits())
 		}
+	case BF16:
+		for _, v := range values {
+			raw = le.AppendUint16(raw, bfloat16(v))
+		}
 	default:
-		return raw, fmt.Errorf("loader: type %v, want F32 or F16", dtype)
+		return raw, fmt.Errorf("loader: type %v, want F32, F16 or BF16", dtype)
 	}
 	return raw, nil
+}
+
+// bfloat16 rounds to nearest even; a NaN keeps being one.
+func bfloat16(v float32) uint16 {
+	u := math.Float32bits(v)
+	if v != v {
+		return uint16(u>>16) | 0x40
+	}
+	return uint16((u + 0x7FFF + u>>16&1) >> 16)
 }

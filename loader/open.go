@@ -5,6 +5,7 @@ package loader
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -161,6 +162,11 @@ func newContainer(f *checkpointFile) (Checkpoint, string, error) {
 	begins := func(magic string) bool { return bytes.HasPrefix(head, []byte(magic)) }
 	refuse := func(what string) (Checkpoint, string, error) {
 		return nil, "", fmt.Errorf("%s: %w", what, ErrCorrupt)
+	}
+	// The length that a safetensors file begins with may look like any of the others.
+	if len(head) > 8 && head[8] == '{' && binary.LittleEndian.Uint64(head) <= maxHeader {
+		c, err := newSafetensors(f)
+		return c, ContainerSafetensors, err
 	}
 	switch {
 	case begins("PK\x03\x04"), begins("PK\x05\x06"):

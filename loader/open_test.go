@@ -113,3 +113,15 @@ func TestOpenRefuses(t *testing.T) {
 		}
 	}
 }
+
+// TestOpenSafetensorsLengths opens files whose first bytes, the length of the header, are those of other forms.
+func TestOpenSafetensorsLengths(t *testing.T) {
+	for _, length := range []int{0x80, 0x280, 0x8b1f} {
+		header := `{"a":{"dtype":"U8","shape":[3],"data_offsets":[0,3]}}`
+		header += strings.Repeat(" ", length-len(header))
+		f := mustOpen(t, loadertest.File(t, "m", loadertest.Raw(header, []byte("abc"))))
+		if f.Form.Container != loader.ContainerSafetensors || len(f.Tensors()) != 1 {
+			t.Errorf("length %#x: %v", length, f.Form)
+		}
+	}
+}

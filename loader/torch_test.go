@@ -126,7 +126,9 @@ func TestHostilePickles(t *testing.T) {
 	if got := loadertest.Read(t, f, "w"); !slices.Equal(got, make([]float64, 4)) {
 		t.Errorf("the sound one holds %v", got)
 	}
-	global := func(module, name string) string { return "\x80\x02c" + module + "\n" + name + "\nX\x02\x00\x00\x00id\x85R." }
+	global := func(module, name string) string {
+		return "\x80\x02c" + module + "\n" + name + "\nX\x02\x00\x00\x00id\x85R."
+	}
 	for _, tt := range []struct{ name, pickle, want string }{
 		{"os.system", global("os", "system"), `"os.system"`},
 		{"posix.system by INST", "(X\x02\x00\x00\x00idiposix\nsystem\n.", `"posix.system"`},

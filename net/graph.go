@@ -228,3 +228,24 @@ func (g *Graph) readers(node int) (list []int) {
 	}
 	return list
 }
+
+// TotalMACs counts the multiply-adds of all nodes for one image.
+func (g *Graph) TotalMACs() int64 {
+	var sum int64
+	for _, n := range g.Nodes {
+		sum += g.MACs(n)
+	}
+	return sum
+}
+
+// Activations counts the elements that the convolutions and the classifier put out for one image: what
+// timm and fvcore call a network's activations.
+func (g *Graph) Activations() int64 {
+	var sum int64
+	for _, n := range g.Nodes {
+		if n.Op == Conv || n.Op == Linear {
+			sum += int64(n.Out.Pixels()) * int64(n.Out.C)
+		}
+	}
+	return sum
+}

@@ -39,11 +39,7 @@ func (v Variant) MACs() int64 {
 	if err != nil {
 		panic(err) // variants are constants
 	}
-	n := int64(0)
-	for _, node := range g.Nodes {
-		n += g.MACs(node)
-	}
-	return n
+	return g.TotalMACs()
 }
 
 // Architecture is the part of the name before the tag.
