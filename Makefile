@@ -13,9 +13,12 @@ test: deps lint
 test-drivers: deps
 	tests/drivers.sh
 
-# PyTorch's network of bench-peer against the golden data. Installs python3-torch as bench-peer does.
-test-peer:
+# PyTorch's network of bench-peer against the golden data, and PyTorch on what bitgpu convert writes. Installs
+# python3-torch as bench-peer does.
+test-peer: deps
+	go build -o bin/bitgpu ./cmd/bitgpu
 	tests/peer/run.sh check.py
+	tests/peer/run.sh convert.py
 
 # Throughput of three networks with generated weights, on the device that "auto" picks. The rows are kept
 # in bin/bench.json: `bin/bitgpu bench compare old.json bin/bench.json` tells what changed.

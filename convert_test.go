@@ -197,8 +197,6 @@ func TestConvertFails(t *testing.T) {
 	}
 }
 
-// TestInspect compares with timm's own numbers: 25.55 M parameters and 11.11 M activations for the 50x1 network at 224
-// pixels, 132.56 M for the 152x2 one at 384 (results/model_metadata-in1k.csv of huggingface/pytorch-image-models).
 func TestInspect(t *testing.T) {
 	i, err := bitgpu.Inspect(forms+"transformers", 96)
 	if err != nil || i.NoBiT != nil {

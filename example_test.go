@@ -254,3 +254,32 @@ func ExampleModel_RunHost() {
 	}
 	_ = run // with what the program has
 }
+
+// A checkpoint of any form tells what it is.
+func ExampleInspect() {
+	i, err := bitgpu.Inspect("tests/testdata/checkpoints/google.npz", 224)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(i.Form)
+	fmt.Printf("%d parameters, %.2f GMAC, %.2f M activations\n", i.Parameters, float64(i.MACs)/1e9, float64(i.Activations)/1e6)
+	// Output:
+	// npz, Google names
+	// 389322 parameters, 0.33 GMAC, 3.01 M activations
+}
+
+// Google's file becomes a directory that timm loads, in half precision.
+func ExampleConvert() {
+	dir, err := os.MkdirTemp("", "")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+
+	c, err := bitgpu.Convert(context.Background(), "tests/testdata/checkpoints/google.npz", dir, bitgpu.ConvertOptions{DType: "bf16"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(c.Tensors, "tensors in", filepath.Base(c.Weights), "and", filepath.Base(c.Config))
+	// Output: 63 tensors in model.safetensors and config.json
+}

@@ -1,9 +1,11 @@
 // Package loader brings weights and pictures into memory, as plain Go data; it
 // knows no GPU and no network graph, and imports nothing else of this module.
 //
-// Weights. A Checkpoint is a set of named tensors that are read in pieces:
-// safetensors files (OpenSafetensors, NewSafetensors) or weights that are
-// computed from their names (Generated). Finite watches the pieces for NaN,
+// Weights. A Checkpoint is a set of named tensors that are read in pieces. Open
+// opens a file of any form in which BiT weights exist (safetensors, PyTorch, .npz)
+// and gives its tensors timm's names; OpenSafetensors and NewSafetensors leave
+// them as they are; Generated computes weights from their names. Recast rounds
+// them to another precision. Finite watches the pieces for NaN,
 // CheckTensors compares what a checkpoint has with what a network wants. Find
 // knows where models lie on a machine; Config is what the config.json beside
 // the weights says, and Labels names the classes. The package demo below this

@@ -228,3 +228,23 @@ func TestGraphErrors(t *testing.T) {
 		}
 	}
 }
+
+// TestActivations compares with timm's counts, in millions, at the size that each network is made for
+// (results/benchmark-infer-amp-nchw-pt240-cu124-rtx4090.csv of huggingface/pytorch-image-models).
+func TestActivations(t *testing.T) {
+	for name, want := range map[string]string{
+		"resnetv2_152x2_bit.goog_in21k_ft_in1k": "180.43", "resnetv2_101x3_bit.goog_in21k_ft_in1k": "194.78", "resnetv2_152x4_bit.goog_in21k_ft_in1k": "414.26",
+	} {
+		v, ok := FindVariant(name)
+		if !ok {
+			t.Fatal(name)
+		}
+		g, err := NewGraph(v.Config, v.Size, v.Size, Outputs{Logits: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := fmt.Sprintf("%.2f", float64(g.Activations())/1e6); got != want {
+			t.Errorf("%s: %s M activations, want %s", name, got, want)
+		}
+	}
+}

@@ -15,7 +15,7 @@ form. IN is a model's name on this machine, or a checkpoint of any form: safeten
 an .npz of Google's; a directory may hold it. OUT is a directory, which gets model.safetensors and config.json, or a
 .safetensors file, which gets a .json of the same name beside it. Both appear when they are complete.
 
-With --dtype all weights are rounded to that type, to the nearest and halves to even; without, each tensor keeps its own.
+With --dtype all weights are rounded to that type, to the nearest and halves to even; without, each keeps its own.
 A value that f16 cannot hold is an error. The network is checked first: IN must be a BiT network, whole and finite.
 
 timm loads OUT with create_model('local-dir:OUT', pretrained=True), or with checkpoint_path; bitgpu with --model OUT.`
