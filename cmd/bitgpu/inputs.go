@@ -72,7 +72,7 @@ type inputs struct {
 	paths      []string
 	stdin      io.Reader       // what "-" reads
 	extensions []string        // of the files that directories are searched for
-	web        *loader.Fetcher // of URLs
+	web        *loader.Fetcher // of URLs; nil if there are none
 	source     iter.Seq[input] // in place of paths, if set; can be gone through more than once
 }
 
@@ -142,7 +142,7 @@ func (in inputs) path(path string) iter.Seq[input] {
 		return in.directory(path)
 	}
 	if err != nil {
-		if scheme(path) != "" {
+		if in.web != nil && scheme(path) != "" {
 			return one(input{file: path, open: func(ctx context.Context) (io.ReadCloser, error) { return in.web.Open(ctx, path) }})
 		}
 		err = fmt.Errorf("%s: %w", path, reason(err))
