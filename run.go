@@ -93,7 +93,11 @@ func (m *Model) one(ctx context.Context, img image.Image, want Outputs) (*Output
 	if err != nil {
 		return nil, err
 	}
-	spec := m.pictures(1, want)
+	return m.single(ctx, p, m.pictures(1, want))
+}
+
+// single runs a picture on the device with the least to do.
+func (m *Model) single(ctx context.Context, p picture, spec net.BatchSpec) (*Output, error) {
 	idle := slices.Clone(m.engines)
 	slices.SortStableFunc(idle, func(a, b *engine) int { return cmp.Compare(a.busy.Load(), b.busy.Load()) })
 	for i, e := range idle {
