@@ -41,7 +41,7 @@ func newRoot(a *app) *cobra.Command {
 	root.MarkFlagsMutuallyExclusive("quiet", "verbose")
 	root.AddCommand(
 		a.runCommand(), a.embedCommand(), a.featuresCommand(), a.preprocessCommand(), a.evalCommand(), a.explainCommand(),
-		a.indexCommand(), a.searchCommand(), a.fitCommand(),
+		a.indexCommand(), a.searchCommand(), a.fitCommand(), a.viewCommand(),
 		a.benchCommand(), a.planCommand(), a.tuneCommand(), a.devicesCommand(), a.modelsCommand(), a.pullCommand(),
 		a.inspectCommand(), a.convertCommand(),
 		a.configCommand(), a.completionCommand(), a.manCommand(), a.versionCommand(),

@@ -13,10 +13,10 @@ import (
 	"github.com/bitgpu/bitgpu/loader"
 )
 
-// Item is a picture that can be read.
+// Item is a picture that can be read and decoded.
 type Item struct {
-	Name string
-	Read func(context.Context) (*loader.Encoded, error)
+	Name   string
+	Decode func(context.Context) (*loader.Image, error)
 }
 
 // Model says which network to open; it is what answers are kept by.

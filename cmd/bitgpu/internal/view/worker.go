@@ -40,11 +40,7 @@ func (w *workers) stop() error {
 // decode reads a picture and decodes it.
 func decode(ctx context.Context, i Item) (*picture, error) {
 	start := time.Now()
-	encoded, err := i.Read(ctx)
-	if err != nil {
-		return nil, err
-	}
-	img, err := encoded.Decode()
+	img, err := i.Decode(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -228,7 +224,7 @@ func runAnswer(ctx context.Context, m *bitgpu.Model, p *picture, topk int) (*ans
 		return a, nil
 	}
 	a.top = m.Top(out.Logits.Data, topk)
-	if a.cells, _, err = m.ClassMaps(out.Unpooled, a.top[0].Index); err != nil {
+	if a.cells, _, err = m.ClassMaps(ctx, out.Unpooled, a.top[0].Index); err != nil {
 		return nil, err
 	}
 	a.heat = heatOf(a.cells, info)
