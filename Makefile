@@ -1,5 +1,5 @@
 # README's two commands are `make run` and `make test`; each is complete by itself on a fresh machine.
-.PHONY: run test test-drivers test-peer bench bench-ci bench-peer turbojpeg shaders lint docs deps
+.PHONY: run test test-drivers test-peer test-desktop desktop bench bench-ci bench-peer turbojpeg shaders lint docs deps
 
 # The demo network on the pictures in docs/photos.
 run: deps
@@ -47,10 +47,26 @@ turbojpeg: deps
 	go test -count=1 -tags turbojpeg ./loader
 	go test -tags turbojpeg -run '^$$' -bench DecodeJPEG ./loader
 
+# The command with its viewer, `bin/bitgpu view`. GLFW is part of the Go module; its build wants the headers of X11.
+DESKTOP = libx11-dev libxcursor-dev libxrandr-dev libxinerama-dev libxi-dev libxxf86vm-dev libgl-dev
+desktop: deps
+	@if command -v apt-get >/dev/null && ! dpkg -s $(DESKTOP) >/dev/null 2>&1; then $(INSTALL) $(DESKTOP); fi
+	go build -tags desktop -o bin/bitgpu ./cmd/bitgpu
+
+# What is built with the tag desktop, in a window of a virtual display, under the validation layer. Pictures of the window are
+# compared with those in cmd/bitgpu/internal/view/testdata; `go test -tags desktop ./cmd/bitgpu/internal/view -update` rewrites them.
+XVFB = xvfb xauth
+test-desktop: desktop
+	@if command -v apt-get >/dev/null && ! dpkg -s $(XVFB) >/dev/null 2>&1; then $(INSTALL) $(XVFB); fi
+	go vet -tags desktop ./cmd/bitgpu/... ./gpu/...
+	go run honnef.co/go/tools/cmd/staticcheck@v0.8.2 -tags desktop ./cmd/bitgpu/... ./gpu/...
+	xvfb-run -a -s "-screen 0 1600x1200x24" go test -count=1 -tags desktop ./gpu/internal/vk ./gpu/present ./cmd/bitgpu/internal/view
+
 # Rebuilds the SPIR-V in shaders/spv from the GLSL beside it. That of kernels with cooperative matrices
 # needs a newer compiler than Debian 12's, which `tests/drivers.sh glslang` makes.
 shaders: deps
 	cd shaders && BITGPU_GLSLANG=$${BITGPU_GLSLANG:-$(abspath $(wildcard .cache/drivers/glslangValidator))} go run ./internal/build
+	go generate -tags desktop ./gpu/present
 
 # The pages in docs that are made: docs/cli from the commands, and the table of docs/models.md.
 docs: deps

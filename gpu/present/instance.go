@@ -60,6 +60,9 @@ func NewInstance(o Options) (*Instance, error) {
 // Handle is the VkInstance, a pointer, as windowing libraries take it.
 func (in *Instance) Handle() any { return in.vk.Handle() }
 
+// SurfaceAt returns the bits of the VkSurfaceKHR that is at an address, for windowing libraries that return where it is.
+func SurfaceAt(address uintptr) uintptr { return vk.SurfaceAt(address) }
+
 // Devices lists the devices that Open may open, as gpu.Enumerate does.
 func (in *Instance) Devices() ([]gpu.Info, error) { return in.host().Devices() }
 

@@ -23,6 +23,9 @@ const SwapchainExtension = "VK_KHR_swapchain"
 // SurfaceFrom returns the surface with the given bits.
 func SurfaceFrom(bits uintptr) Surface { return to[Surface](bits) }
 
+// SurfaceAt returns the bits of the surface that memory at an address holds.
+func SurfaceAt(address uintptr) uintptr { return to[uintptr](vulkan.SurfaceFromPointer(address)) }
+
 // DestroySurface destroys a surface that has no swapchain any more.
 func (in *Instance) DestroySurface(s Surface) { C.bgDestroySurface(in.c, to[C.VkSurfaceKHR](s)) }
 

@@ -17,7 +17,7 @@ import (
 const mapSide = 256
 
 // mostOpacity is that of an activation map where it is highest.
-const mostOpacity = 0.75
+const mostOpacity = 0.6
 
 // heatmap draws a class activation map of h x w cells, in logits, over the network's crop of size pixels: the more a place speaks
 // for the class, the less of the picture is seen through the map. Cell y, x is centred on pixel stride*y, stride*x.

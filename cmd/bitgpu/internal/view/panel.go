@@ -26,20 +26,18 @@ func (s *scene) panel(c *canvas, b box, v *shown) {
 		c.text(in.x, y+20, small, faint, c.elide(small, where, in.w, true))
 		y += 54
 		y = s.answerPart(c, in, y, v)
-		y = s.timePart(c, in, y+26, v)
+		s.timePart(c, in, y+26, v)
 	}
 	s.modelPart(c, in, b.h, v)
 }
 
 // header is the title of a part, with something at the right.
 func header(c *canvas, b box, y float32, text, right string) {
-	c.text(b.x, y, caption, faint, spaced(text))
+	x := b.x
+	for _, r := range strings.ToUpper(text) { // capitals are set apart
+		x += c.text(x, y, caption, faint, string(r)) + 0.9
+	}
 	c.right(b.x+b.w, y, small, muted, right)
-}
-
-// spaced sets a short text in capitals apart.
-func spaced(text string) string {
-	return strings.Join(strings.Split(strings.ToUpper(text), ""), "\u200a")
 }
 
 // grown is how much of the bars is drawn.
@@ -144,9 +142,9 @@ func (s *scene) waiting(c *canvas, b box, y float32, v *shown) float32 {
 }
 
 // timePart draws what took how long.
-func (s *scene) timePart(c *canvas, b box, y float32, v *shown) float32 {
+func (s *scene) timePart(c *canvas, b box, y float32, v *shown) {
 	if v.picture == nil || v.answered1 == nil || v.answer.err != nil || len(v.answer.stages) == 0 {
-		return y
+		return
 	}
 	sum, most := v.picture.decoded, v.picture.decoded
 	for _, t := range v.answer.stages {
@@ -169,7 +167,6 @@ func (s *scene) timePart(c *canvas, b box, y float32, v *shown) float32 {
 		}
 		row(t.Name, t.Time, teal, mint)
 	}
-	return y
 }
 
 // modelPart draws the network, the device and how many pictures have been answered, from the bottom up.
@@ -248,7 +245,7 @@ func wrap(c *canvas, s style, text string, width float32, most int) []string {
 	return lines
 }
 
-// over draws a dialog in the middle and returns the room in it.
+// dialog draws a dialog in the middle and returns the room in it.
 func dialog(c *canvas, w, h, width, height float32, head string) box {
 	c.fill(box{0, 0, w, h}, 0, fade(black, 0.5))
 	b := box{(w - min(width, w-40)) / 2, max((h-height)/2, 20), min(width, w-40), height}

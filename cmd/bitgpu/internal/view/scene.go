@@ -339,7 +339,7 @@ func (s *scene) overHeat(c *canvas, at, b box, foot float32, v *shown) {
 	const parts = 24
 	for i := range parts {
 		from, to := bitgpu.Inferno.At(float64(i)/parts), bitgpu.Inferno.At(float64(i+1)/parts)
-		c.blend(box{x + legend*float32(i)/parts, foot + 15, legend / parts, 9}, 0,
+		c.blend(box{x + legend*float32(i)/parts, foot + 15, float32(legend) / parts, 9}, 0,
 			present.Color{from.R, from.G, from.B, 255}, present.Color{to.R, to.G, to.B, 255})
 	}
 	c.text(x+legend+8, foot+24, small, faint, "much")

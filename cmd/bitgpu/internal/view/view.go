@@ -129,9 +129,9 @@ func (v *view) devices(ctx context.Context) error {
 
 // session runs the window on one device, until that is to change, it is lost, or the window is closed.
 func (v *view) session(ctx context.Context, selection string) (err error) {
-	surface, err := v.window.CreateWindowSurface(v.instance.Handle(), nil)
+	surface, err := v.window.surface(v.instance.Handle())
 	if err != nil {
-		return fmt.Errorf("the window has no surface for Vulkan: %w", err)
+		return err
 	}
 	if v.device, err = v.instance.Open(surface, selection); err != nil {
 		return err

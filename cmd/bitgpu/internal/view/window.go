@@ -4,9 +4,12 @@ package view
 
 import (
 	"fmt"
+	"runtime"
+	"runtime/debug"
 	"sync"
 	"time"
 
+	"github.com/bitgpu/bitgpu/gpu/present"
 	"github.com/go-gl/glfw/v3.3/glfw"
 )
 
@@ -53,6 +56,20 @@ func openWindow(title string, width, height int, visible bool) (*window, error) 
 	w := &window{Window: handle}
 	w.waker.open = true
 	return w, nil
+}
+
+// surface makes a surface for Vulkan, and returns its bits.
+func (w *window) surface(instance any) (uintptr, error) {
+	// GLFW's Go package returns the address of a variable that nothing keeps alive, so no garbage may be collected
+	// until it has been read.
+	percent := debug.SetGCPercent(-1)
+	defer debug.SetGCPercent(percent)
+	runtime.GC()
+	address, err := w.CreateWindowSurface(instance, nil)
+	if err != nil {
+		return 0, fmt.Errorf("the window has no surface for Vulkan: %w", err)
+	}
+	return present.SurfaceAt(address), nil
 }
 
 func (w *window) close() {
