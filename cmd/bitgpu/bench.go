@@ -124,7 +124,7 @@ func (a *app) bench(ctx context.Context, o benchOptions) error {
 	if err != nil {
 		return err
 	}
-	b := &bench{app: a, options: o, shapes: shapes, out: a.text()}
+	b := &bench{app: a, options: o, shapes: shapes, out: a.rows(o.json)}
 	if o.out != "" {
 		if b.file, err = a.createText(o.out); err != nil {
 			return err

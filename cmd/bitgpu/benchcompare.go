@@ -129,7 +129,7 @@ func (a *app) compare(oldPath, newPath string, asJSON bool) error {
 	if err := errors.Join(err1, err2); err != nil {
 		return err
 	}
-	out := a.text()
+	out := a.rows(asJSON)
 	missing, model := 0, ""
 	for _, key := range was.order {
 		now, ok := is.rows[key]

@@ -89,3 +89,33 @@ func TestNarrowHelp(t *testing.T) {
 		}
 	}
 }
+
+// TestNarrowTables cuts the lines of tables, and in a pipe leaves them whole.
+func TestNarrowTables(t *testing.T) {
+	const columns = 50
+	for _, args := range [][]string{{"models"}, {"plan", "demo"}, {"bench", "--model", "demo", "--runs", "1", "--peak=false"}} {
+		text, widest := onTerminal(t, columns, []string{"NO_COLOR=1"}, append(args, "--quiet")...), 0
+		for l := range strings.Lines(text) {
+			widest = max(widest, utf8.RuneCountInString(strings.TrimRight(l, "\r\n")))
+		}
+		if widest != columns || !strings.Contains(text, "…") {
+			t.Errorf("%v: lines of up to %d columns on a terminal of %d:\n%s", args, widest, columns, text)
+		}
+		if out := bitgpuRun(t, exitOK, args...).stdout; strings.Contains(out, "…") {
+			t.Errorf("%v in a pipe:\n%s", args, out)
+		}
+	}
+}
+
+// TestNarrowBar fits its terminal.
+func TestNarrowBar(t *testing.T) {
+	const columns = 40
+	args := append([]string{"run", "--model", "demo", "--out", os.DevNull}, slices.Repeat([]string{cat}, fewInputs+2)...)
+	text := onTerminal(t, columns, []string{"NO_COLOR=1"}, args...)
+	wants(t, text, "images")
+	for l := range strings.SplitSeq(text, "\r") {
+		if n := utf8.RuneCountInString(strings.TrimRight(l, " \n")); n > columns {
+			t.Errorf("%d columns: %q", n, l)
+		}
+	}
+}

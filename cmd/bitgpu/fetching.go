@@ -132,6 +132,6 @@ func newFetchBar(w io.Writer, rest int64) *bar {
 	if columns >= 66 {
 		what = "fetching"
 	}
-	return newBar(w, max(rest, -1), what, progressbar.OptionShowBytes(true), progressbar.OptionUseIECUnits(true),
+	return newBar(w, max(rest, -1), what, progressbar.OptionShowCount(), progressbar.OptionShowBytes(true), progressbar.OptionUseIECUnits(true),
 		progressbar.OptionShowTotalBytes(columns >= 76))
 }

@@ -27,7 +27,7 @@ func (a *app) modelsCommand() *cobra.Command {
 		Example: "  bitgpu models\n  bitgpu models --json",
 		Args:    cobra.NoArgs,
 		RunE: command(func(*cobra.Command, []string) error {
-			out := a.text()
+			out := a.rows(asJSON)
 			if !asJSON {
 				printModels(out, bitgpu.Models())
 				return out.Flush()

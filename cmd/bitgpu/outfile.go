@@ -5,6 +5,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -56,6 +57,37 @@ func (a *app) createFile(flag, path string) (*textFile, error) {
 
 // text is standard output.
 func (a *app) text() *textFile { return &textFile{Writer: bufio.NewWriter(a.stdout), shown: a.stdout} }
+
+// rows is standard output for tables: on a terminal their lines are cut to its width, as ps does, because lines that
+// go on below each other cannot be read as columns. JSON is as it is.
+func (a *app) rows(asJSON bool) *textFile {
+	width, ok := terminalWidth(a.stdout)
+	if !ok || asJSON {
+		return a.text()
+	}
+	return &textFile{Writer: bufio.NewWriter(&lineCutter{w: a.stdout, width: width}), shown: a.stdout}
+}
+
+// lineCutter shortens lines. The rest of one that has not ended is kept for the next Write.
+type lineCutter struct {
+	w     io.Writer
+	width int
+	rest  []byte
+}
+
+func (c *lineCutter) Write(p []byte) (int, error) {
+	c.rest = append(c.rest, p...)
+	for {
+		line, rest, whole := bytes.Cut(c.rest, []byte("\n"))
+		if !whole {
+			return len(p), nil
+		}
+		if _, err := io.WriteString(c.w, shorten(string(line), c.width)+"\n"); err != nil {
+			return 0, err
+		}
+		c.rest = rest
+	}
+}
 
 // Close writes what is left and gives the file its name.
 func (t *textFile) Close() error {

@@ -40,7 +40,7 @@ func (a *app) plan(model string, o workload) error {
 	if err != nil {
 		return cannotOpen(err)
 	}
-	out, plan := a.text(), newPlan(p)
+	out, plan := a.rows(o.json), newPlan(p)
 	if o.json {
 		return jsonLine(out, plan)
 	}

@@ -65,7 +65,10 @@ func shortenFront(s string, width int) string {
 }
 
 // bar is a progress bar; nil shows nothing.
-type bar struct{ *progressbar.ProgressBar }
+type bar struct {
+	*progressbar.ProgressBar
+	wide bool // there is room for a longer text in front
+}
 
 // fewInputs are done before a bar would tell anything.
 const fewInputs = 4
@@ -76,7 +79,7 @@ func newInputsBar(w io.Writer, total int) *bar {
 	if total >= 0 && total <= fewInputs {
 		return nil
 	}
-	return newBar(w, int64(total), "images", progressbar.OptionShowIts(), progressbar.OptionSetItsString("images"))
+	return newBar(w, int64(total), "images", progressbar.OptionShowCount(), progressbar.OptionShowIts(), progressbar.OptionSetItsString("images"))
 }
 
 // newLoadingBar shows how far loading is, once it is clear that it takes longer than a moment.
@@ -98,23 +101,40 @@ func (l *loadingBar) set(done, total int64) {
 		return
 	}
 	if l.bar == nil {
-		l.bar = newBar(l.w, total, "loading")
+		l.bar = newBar(l.w, total, "loading", progressbar.OptionShowCount())
 	}
 	_ = l.bar.Set64(done) // nothing is to be done if a terminal goes away
 }
 
 func (l *loadingBar) end() { l.bar.end() }
 
-func newBar(w io.Writer, total int64, what string, options ...progressbar.Option) *bar {
+// newBar makes a bar with numbers beside it, the extras, where there is room for them.
+func newBar(w io.Writer, total int64, what string, extras ...progressbar.Option) *bar {
 	columns, ok := terminalWidth(w)
 	if !ok || isQuiet(w) {
 		return nil
 	}
-	options = append(options,
-		progressbar.OptionSetWriter(w), progressbar.OptionSetDescription(what), progressbar.OptionShowCount(),
-		progressbar.OptionSetWidth(min(40, max(columns-60, 5))), progressbar.OptionThrottle(100*time.Millisecond),
-		progressbar.OptionClearOnFinish())
-	return &bar{progressbar.NewOptions64(total, options...)}
+	const (
+		share  = len(" 100% || [10m10s:10m10s]")
+		beside = len(" (10000000/10000000, 10000 images/s)")
+		least  = 5
+	)
+	width := columns - 1 - uniseg.StringWidth(what) - share
+	wide := width-beside >= least
+	options := []progressbar.Option{
+		progressbar.OptionSetWriter(w), progressbar.OptionSetDescription(what), progressbar.OptionThrottle(100 * time.Millisecond),
+		progressbar.OptionClearOnFinish(),
+	}
+	switch {
+	case wide:
+		width -= beside
+		options = append(options, extras...)
+	case width < least:
+		width = 1
+		options = append(options, progressbar.OptionSetPredictTime(false), progressbar.OptionSetElapsedTime(false))
+	}
+	options = append(options, progressbar.OptionSetWidth(min(width, 40)))
+	return &bar{progressbar.NewOptions64(total, options...), wide}
 }
 
 func (b *bar) add() {
@@ -123,9 +143,9 @@ func (b *bar) add() {
 	}
 }
 
-// describe puts another text in front of the bar.
+// describe puts another text in front of the bar, if it is not too narrow.
 func (b *bar) describe(what string) {
-	if b != nil {
+	if b != nil && b.wide {
 		b.Describe(what)
 	}
 }

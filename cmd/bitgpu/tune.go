@@ -49,7 +49,7 @@ func (a *app) tune(ctx context.Context, model string, o tuneOptions) error {
 	if o.budget < 0 {
 		return usage("--budget: %v is negative", o.budget)
 	}
-	out := a.text()
+	out := a.rows(o.json)
 	options := bitgpu.TuneOptions{Batch: o.batch, Size: o.size, Budget: o.budget}
 	total := 0
 	if !o.json {
