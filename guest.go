@@ -14,22 +14,23 @@ import (
 	"github.com/bitgpu/bitgpu/net/resample"
 )
 
-// HostPicture is a picture in the memory of Options.Host's device: an image, or rows in a buffer. Pixels are four bytes, red,
-// green, blue (or the other way round) and one that is dropped; they are taken as they are in memory, whatever a view makes
-// of them, as the bytes of a file are. So an image with a format or a view of sRGB gives what its file would give, and
-// linear values must be encoded before.
+// HostPicture is a picture in the memory of Options.Host's device: an image, or rows in a buffer. Pixels are
+// four bytes: red, green, blue (or the other way round) and one that is dropped. They are taken as they are in
+// memory, whatever a view makes of them, as the bytes of a file are. So an image with a format or a view of
+// sRGB gives what its file would give; linear values must be encoded before.
 //
-// The device resizes and crops it as Preprocess.Apply does, to the byte.
+// The device resizes and crops it as Preprocess.Apply does, to the byte. One that is too large for that is an
+// error, which wraps resample.ErrTooLarge.
 type HostPicture struct {
 	Image  *gpu.ExternalImage // sizes, formats, layouts and owners are in its documentation
 	Buffer *HostPixels        // in place of Image
 
-	// What must be signalled before the picture is read: a semaphore, whose signal has been submitted, or a fence, which
-	// a goroutine waits for.
+	// What must be signalled before the picture is read: a semaphore, whose signal has been submitted, or a
+	// fence, which a goroutine waits for.
 	Wait      []gpu.Semaphore
 	WaitFence uintptr // VkFence; stays signalled
-	// What is signalled when the picture has been read and is in its final layout. That happens in any case, also if the
-	// call returns an error, unless the device is lost or the model closed.
+	// What is signalled when the picture has been read and is in its final layout. That happens in any
+	// case, also if the call returns an error, unless the device is lost or the model closed.
 	Signal      []gpu.Semaphore
 	SignalFence uintptr // VkFence, unsignalled
 }
@@ -42,8 +43,9 @@ type HostPixels struct {
 	Stride        int     // bytes from one row to the next, a multiple of 4; 0 for 4*Width
 	Width, Height int
 	Format        gpu.ExternalFormat
-	// Transfer says that the queue family Owner has released the buffer's rows to Host.QueueFamily, and acquires them
-	// afterwards: those that the crop depends on (loader.Preprocess.Resample), or the whole buffer if it is released as such.
+	// Transfer says that the queue family Owner has released the buffer's rows to Host.QueueFamily, and
+	// acquires them afterwards: those that the crop depends on (loader.Preprocess.Resample), or the whole
+	// buffer if it is released as such.
 	Transfer bool
 	Owner    uint32
 }
@@ -65,8 +67,8 @@ type HostResult struct {
 // errNoHost is the error of pictures in a device's memory, of a model that has opened the device itself.
 var errNoHost = errors.New("pictures in a device's memory need Options.Host")
 
-// RunHost runs pictures that are in the memory of the host's device. It may be called from many goroutines; none of them may hold
-// Host.QueueLock.
+// RunHost runs pictures that are in the memory of the host's device. It may be called from many goroutines;
+// none of them may hold Host.QueueLock.
 func (m *Model) RunHost(ctx context.Context, pictures []HostPicture, want Outputs) (*Output, error) {
 	total := &Output{}
 	err := m.host(ctx, pictures, want, func(b *net.Batch, n int) error {
@@ -86,11 +88,13 @@ func (m *Model) RunHost(ctx context.Context, pictures []HostPicture, want Output
 	return total, nil
 }
 
-// RunHostInto is RunHost for a single kind of results, which it leaves in a buffer of the host: float32 in row-major order,
-// images first, of the shape that it returns: [N, classes], [N, D] or [N, C, H, W]. It returns when all of the work
-// has been submitted (with a SliceBudget that is when the last slice begins); the results are there when r's semaphores or
-// fence are signalled, or when the job that it returns is done. After an error they may be partly there, and nothing of r is signalled.
-func (m *Model) RunHostInto(ctx context.Context, pictures []HostPicture, want Outputs, r HostResult) (shape []int, last *gpu.Pending, err error) {
+// RunHostInto is RunHost for a single kind of results, which it leaves in a buffer of the host: float32 in
+// row-major order, images first, of the shape that it returns: [N, classes], [N, D] or [N, C, H, W]. It
+// returns when all of the work has been submitted (with a SliceBudget that is when the last slice begins);
+// the results are there when r's semaphores or fence are signalled, or when the job that it returns is
+// done. After an error they may be partly there, and nothing of r is signalled.
+func (m *Model) RunHostInto(ctx context.Context, pictures []HostPicture, want Outputs, r HostResult) (
+	shape []int, last *gpu.Pending, err error) {
 	fail := func(err error) ([]int, *gpu.Pending, error) {
 		m.skip(pictures)
 		return nil, nil, fmt.Errorf("bitgpu: %w", err)
@@ -112,7 +116,8 @@ func (m *Model) RunHostInto(ctx context.Context, pictures []HostPicture, want Ou
 		room = min(room, r.Room)
 	}
 	if r.Offset < 0 || r.Offset%4 != 0 || room < size {
-		return fail(fmt.Errorf("results of %d bytes, float32 %v, at %d of a host's buffer of %d bytes with room for %d", size, shape, r.Offset, r.Size, room))
+		return fail(fmt.Errorf("results of %d bytes, float32 %v, at %d of a host's buffer of %d bytes with room for %d",
+			size, shape, r.Offset, r.Size, room))
 	}
 	buffer, err := e.dev.AdoptBuffer(r.Handle, r.Size)
 	if err != nil {
@@ -197,7 +202,8 @@ func (m *Model) host(ctx context.Context, pictures []HostPicture, want Outputs, 
 	return nil
 }
 
-// startHost begins a batch and submits the making of its crops. read says that the pictures' signals are on their way.
+// startHost begins a batch and submits the making of its crops. read says that the pictures' signals are on
+// their way.
 func (m *Model) startHost(ctx context.Context, e *engine, pictures []HostPicture, want Outputs) (_ *net.Batch, read bool, err error) {
 	list := make([]resample.Picture, len(pictures))
 	for i := range pictures {
@@ -266,14 +272,17 @@ func (h *HostPixels) rows(dev *gpu.Device, x *resample.Resident, r *loader.Resam
 	if stride == 0 {
 		stride = 4 * h.Width
 	}
-	if stride < 4*h.Width || h.Offset < 0 || h.Offset > h.Size || int64(h.Height-1)*int64(stride)+4*int64(h.Width) > h.Size-h.Offset {
-		return nil, fmt.Errorf("%d x %d pixels with rows of %d bytes at %d of a buffer of %d bytes", h.Width, h.Height, stride, h.Offset, h.Size)
+	row := 4 * int64(h.Width)
+	if int64(stride) < row || h.Offset < 0 || h.Offset > h.Size || int64(h.Height-1)*int64(stride)+row > h.Size-h.Offset {
+		return nil, fmt.Errorf("%d x %d pixels with rows of %d bytes at %d of a buffer of %d bytes",
+			h.Width, h.Height, stride, h.Offset, h.Size)
 	}
 	buffer, err := dev.AdoptBuffer(h.Handle, h.Size)
 	if err != nil {
 		return nil, err
 	}
-	x.Buffer = buffer.Slice(h.Offset+int64(r.Top)*int64(stride)+4*int64(r.Left), int64(r.Height-1)*int64(stride)+4*int64(r.Width))
+	first, last := int64(r.Top)*int64(stride)+4*int64(r.Left), int64(r.Height-1)*int64(stride)+4*int64(r.Width)
+	x.Buffer = buffer.Slice(h.Offset+first, last)
 	x.Stride, x.Order, x.Transfer, x.Owner = stride, h.Format, h.Transfer, h.Owner
 	return buffer, nil
 }

@@ -35,7 +35,8 @@ func guest(t *testing.T, h *gputest.Host, o bitgpu.Options) *bitgpu.Model {
 	return m
 }
 
-// fourBytes are the pixels of a picture as a host may have them, with noise in the fourth byte; rows every stride bytes.
+// fourBytes are the pixels of a picture as a host may have them, with noise in the fourth byte; rows every
+// stride bytes.
 func fourBytes(img image.Image, bgra bool, stride int) []byte {
 	m := loader.FromGoImage(img)
 	b := make([]byte, stride*m.Height)
@@ -64,7 +65,8 @@ func format(bgra bool) gpu.ExternalFormat {
 	return gpu.RGBA8
 }
 
-// TestGuestEqualsOwnDevice: a host's device gives what one of our own does, and the host's objects are as good afterwards.
+// TestGuestEqualsOwnDevice: a host's device gives what one of our own does, and the host's objects are as
+// good afterwards.
 func TestGuestEqualsOwnDevice(t *testing.T) {
 	inputs := mixed(rand.New(rand.NewPCG(31, 32)))
 	for _, o := range []bitgpu.Options{{Batch: 3}, {Batch: 3, Precision: bitgpu.FP32, Preprocessor: bitgpu.PreprocessGPU}} {
@@ -161,7 +163,8 @@ func TestRunHostImages(t *testing.T) {
 	}
 }
 
-// TestRunHostBuffers: rows in a buffer, with an offset and a stride, and results left in another one; at once and in slices.
+// TestRunHostBuffers: rows in a buffer, with an offset and a stride, and results left in another one; at
+// once and in slices.
 func TestRunHostBuffers(t *testing.T) {
 	for _, slice := range []time.Duration{0, 2 * time.Millisecond} {
 		t.Run(slice.String(), func(t *testing.T) { testRunHostBuffers(t, bitgpu.Options{Batch: 2, SliceBudget: slice}) })
@@ -257,13 +260,15 @@ func TestRunHostErrors(t *testing.T) {
 		return bitgpu.HostPicture{Image: &gpu.ExternalImage{Handle: img.Handle, Width: 40, Height: 30, Layout: gputest.LayoutGeneral}}
 	}
 	for name, change := range map[string]func(*bitgpu.HostPicture){
-		"null image":  func(p *bitgpu.HostPicture) { p.Image.Handle = 0 },
-		"no layout":   func(p *bitgpu.HostPicture) { p.Image.Layout = 0 },
-		"no size":     func(p *bitgpu.HostPicture) { p.Image.Height = 0 },
-		"no format":   func(p *bitgpu.HostPicture) { p.Image.Format = 9 },
-		"neither":     func(p *bitgpu.HostPicture) { p.Image = nil },
-		"both":        func(p *bitgpu.HostPicture) { p.Buffer = &bitgpu.HostPixels{} },
-		"null buffer": func(p *bitgpu.HostPicture) { p.Image, p.Buffer = nil, &bitgpu.HostPixels{Size: 4096, Width: 8, Height: 8} },
+		"null image": func(p *bitgpu.HostPicture) { p.Image.Handle = 0 },
+		"no layout":  func(p *bitgpu.HostPicture) { p.Image.Layout = 0 },
+		"no size":    func(p *bitgpu.HostPicture) { p.Image.Height = 0 },
+		"no format":  func(p *bitgpu.HostPicture) { p.Image.Format = 9 },
+		"neither":    func(p *bitgpu.HostPicture) { p.Image = nil },
+		"both":       func(p *bitgpu.HostPicture) { p.Buffer = &bitgpu.HostPixels{} },
+		"null buffer": func(p *bitgpu.HostPicture) {
+			p.Image, p.Buffer = nil, &bitgpu.HostPixels{Size: 4096, Width: 8, Height: 8}
+		},
 		"small buffer": func(p *bitgpu.HostPicture) {
 			p.Image, p.Buffer = nil, &bitgpu.HostPixels{Handle: b.Handle, Size: 4096, Offset: 4, Width: 32, Height: 32}
 		},

@@ -9,8 +9,8 @@ import (
 	"github.com/bitgpu/bitgpu/gpu/internal/vk"
 )
 
-// This file owns what jobs share with a host beside buffers: images to copy from, semaphores and fences. Handles are
-// given as their bits, and stay the host's.
+// This file owns what jobs share with a host beside buffers: images to copy from, semaphores and fences.
+// Handles are given as their bits, and stay the host's.
 
 // ExternalFormat is what the pixels of a host's image or buffer are: four bytes.
 type ExternalFormat uint8
@@ -28,12 +28,13 @@ type ExternalImage struct {
 	Width, Height int // of the level
 	Level, Layer  uint32
 
-	// Layout is the VkImageLayout that the level is in, and FinalLayout that which it is left in; 0 for the same. It
-	// must not be VK_IMAGE_LAYOUT_UNDEFINED, whose pixels are lost.
+	// Layout is the VkImageLayout that the level is in, and FinalLayout that which it is left in; 0 for the
+	// same. It must not be VK_IMAGE_LAYOUT_UNDEFINED, whose pixels are lost.
 	Layout, FinalLayout int32
-	// Transfer says that the queue family Owner has released the image to Host.QueueFamily, with Layout as the old layout
-	// of its barrier and VK_IMAGE_LAYOUT_TRANSFER_SRC_OPTIMAL as the new one, and acquires it afterwards, with
-	// VK_IMAGE_LAYOUT_TRANSFER_SRC_OPTIMAL as the old one and FinalLayout as the new one.
+	// Transfer says that the queue family Owner has released the image to Host.QueueFamily, with Layout as
+	// the old layout of its barrier and VK_IMAGE_LAYOUT_TRANSFER_SRC_OPTIMAL as the new one, and acquires
+	// it afterwards, with VK_IMAGE_LAYOUT_TRANSFER_SRC_OPTIMAL as the old one and FinalLayout as the new
+	// one.
 	Transfer bool
 	Owner    uint32
 }
@@ -103,7 +104,8 @@ func (d *Device) wait(s *hostSync) error {
 	return d.vk.Sync(l.queue, s.waits, nil, nil)
 }
 
-// signal tells the host that all that the compute lane was given is done. It tries everything, and returns the first error.
+// signal tells the host that all that the compute lane was given is done. It tries everything, and returns
+// the first error.
 func (d *Device) signal(s *hostSync) (err error) {
 	l := &d.lanes[computeLane]
 	l.lock.Lock()
@@ -122,8 +124,8 @@ func (d *Device) signal(s *hostSync) (err error) {
 // fencePoll is how long one call waits for a host's fence, in ns, before ctx is looked at.
 const fencePoll = uint64(5 * time.Millisecond)
 
-// WaitFence waits until a host's VkFence, which it has given to one of its own submissions, is signalled, or until ctx
-// ends. The fence stays signalled.
+// WaitFence waits until a host's VkFence, which it has given to one of its own submissions, is signalled,
+// or until ctx ends. The fence stays signalled.
 func (d *Device) WaitFence(ctx context.Context, fence uintptr) error {
 	for {
 		if err := d.waitFence(fence); !errors.Is(err, vk.Timeout) {
@@ -150,9 +152,9 @@ func (d *Device) waitFence(fence uintptr) error {
 	return d.noted(err)
 }
 
-// CopyImage copies the rectangle of width x height pixels at x, y of a host's image to dst: tightly packed rows of four bytes
-// a pixel, as they are in memory. What the host has written to the image is seen if it was on the same queue
-// before, or if the job waits for its semaphore.
+// CopyImage copies the rectangle of width x height pixels at x, y of a host's image to dst: tightly packed
+// rows of four bytes a pixel, as they are in memory. What the host has written to the image is seen if it
+// was on the same queue before, or if the job waits for its semaphore.
 func (r *Recorder) CopyImage(dst Range, image *ExternalImage, x, y, width, height int) {
 	if r.err != nil {
 		return
@@ -204,8 +206,8 @@ func (w *writer) copyImage(o *operation) {
 	w.d.vk.CmdImageOwner(w.buffer, p.part, copied, vk.ImageUse{Stage: vk.StageAll, Access: vk.AccessMemoryRead | vk.AccessMemoryWrite, Layout: final}, mine, owner)
 }
 
-// Acquire takes a part of a host's buffer over from a queue family, which has released it to Host.QueueFamily; from that
-// family itself it does nothing.
+// Acquire takes a part of a host's buffer over from a queue family, which has released it to
+// Host.QueueFamily; from that family itself it does nothing.
 func (r *Recorder) Acquire(part Range, family uint32) { r.owner(part, family, true) }
 
 // Release leaves a part of a host's buffer to a queue family, which must acquire it from Host.QueueFamily.

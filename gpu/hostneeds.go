@@ -16,8 +16,8 @@ type HostInstance struct {
 	Extensions []string
 }
 
-// NeedsOfInstance tells a host what to make its instance with. getInstanceProcAddr is that of Host, 0 for the loader that Open finds.
-// The error wraps ErrNoVulkan if there is no loader.
+// NeedsOfInstance tells a host what to make its instance with. getInstanceProcAddr is that of Host, 0 for
+// the loader that Open finds. The error wraps ErrNoVulkan if there is no loader.
 func NeedsOfInstance(getInstanceProcAddr uintptr) (HostInstance, error) {
 	loader, err := (&Host{GetInstanceProcAddr: getInstanceProcAddr}).loader()
 	if err != nil {

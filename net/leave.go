@@ -28,7 +28,8 @@ func (p *Plan) results() (all []*Result, shapes [][]int) {
 	return all, shapes
 }
 
-// ResultShape is the shape of the only result that batches of a kind give: float32 in row-major order, images first.
+// ResultShape is the shape of the only result that batches of a kind give: float32 in row-major order,
+// images first.
 func (n *Network) ResultShape(s BatchSpec) ([]int, error) {
 	plan, err := n.Plan(s)
 	if err != nil {
@@ -41,9 +42,9 @@ func (n *Network) ResultShape(s BatchSpec) ([]int, error) {
 	return shapes[0], nil
 }
 
-// Leave submits a batch whose only result (Network.ResultShape) stays on the device: it is copied to dst, and then the job
-// signals what after says. It takes the place of Submit and Wait; the batch's room comes back when the device is done. After an error
-// the batch is over too.
+// Leave submits a batch whose only result (Network.ResultShape) stays on the device: it is copied to dst,
+// and then the job signals what after says. It takes the place of Submit and Wait; the batch's room comes
+// back when the device is done. After an error the batch is over too.
 func (b *Batch) Leave(dst gpu.Range, after gpu.Job, owner *uint32) (*gpu.Pending, error) {
 	pending, err := b.leave(dst, after, owner)
 	if b.pending == nil {

@@ -9,9 +9,9 @@ import (
 	"github.com/bitgpu/bitgpu/gpu/internal/vk"
 )
 
-// Host is a program that has Vulkan objects of its own, under the validation layer with its checks of synchronization. It
-// belongs to one goroutine. All that it makes lives until the test ends; what the layer says then, or of anything that
-// a guest left behind, fails the test.
+// Host is a program that has Vulkan objects of its own, under the validation layer with its checks of
+// synchronization. It belongs to one goroutine. All that it makes lives until the test ends; what the layer
+// says then, or of anything that a guest left behind, fails the test.
 type Host struct {
 	Lock sync.Mutex // of the queue
 
@@ -149,7 +149,8 @@ const (
 	LayoutShaderRead = vk.LayoutShaderRead
 )
 
-// Image makes an image of four bytes a pixel in the device's memory, of a format with red or blue first, linear or sRGB.
+// Image makes an image of four bytes a pixel in the device's memory, of a format with red or blue first,
+// linear or sRGB.
 func (h *Host) Image(width, height int, bgra, srgb bool) *HostImage {
 	h.t.Helper()
 	format := map[[2]bool]int32{
@@ -216,8 +217,8 @@ type Point struct {
 	Value     uint64
 }
 
-// Fill gives an image its pixels, tightly packed rows, and leaves it in a layout, in a submission that waits and signals;
-// fence may be nil. It does not wait for the device.
+// Fill gives an image its pixels, tightly packed rows, and leaves it in a layout, in a submission that
+// waits and signals; fence may be nil. It does not wait for the device.
 func (h *Host) Fill(i *HostImage, pixels []byte, layout int32, wait, signal []Point, fence *HostFence) {
 	h.t.Helper()
 	staging := h.Buffer(int64(len(pixels)))

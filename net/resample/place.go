@@ -8,8 +8,8 @@ import (
 )
 
 // place is where a picture's data lie: its part of a frame's source, from at on, holds the pixels and then
-// the tables of both axes, its part of middle what the first pass makes. The pixels of a resident picture are behind that, from
-// pixelsAt on in the part.
+// the tables of both axes, its part of middle what the first pass makes. The pixels of a resident picture
+// are behind that, from pixelsAt on in the part.
 type place struct {
 	at, size             int64
 	middleAt, middleSize int64
@@ -41,7 +41,8 @@ func (r *Resizer) place(p *Picture) (place, error) {
 	if p.Resident != nil {
 		l.stride = p.Resident.stride(p)
 	}
-	// Behind the last row lies what is read with the weight zero (shaders/resize_rows.comp and resize_columns.comp).
+	// Behind the last row lies what is read with the weight zero (shaders/resize_rows.comp and
+	// resize_columns.comp).
 	l.pixels = r.round(int64(l.stride)*int64(l.rows) + int64(4*l.columns.quads+1)*4)
 	if p.Resident == nil {
 		l.columns.at = l.pixels

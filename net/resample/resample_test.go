@@ -135,6 +135,8 @@ func TestResizeOddSizes(t *testing.T) {
 	for _, p := range []loader.Preprocess{
 		{Size: 33, CropPct: 0.875, Interpolation: loader.Bicubic}, {Size: 1, Interpolation: loader.Bilinear},
 		{Size: 64, CropPct: 0.5, Interpolation: loader.Bilinear}, {Size: 131, Interpolation: loader.Bicubic},
+		{Size: 48, Interpolation: loader.Lanczos}, {Size: 48, Interpolation: loader.Nearest},
+		{Size: 48, Interpolation: loader.Box}, {Size: 48, Interpolation: loader.Hamming},
 	} {
 		check(t, p, crops(t, dev, r, p, images...), images...)
 	}

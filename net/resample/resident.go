@@ -8,8 +8,9 @@ import (
 	"github.com/bitgpu/bitgpu/shaders"
 )
 
-// Resident is a picture that a host has in the device's memory, four bytes a pixel: a rectangle of an image, or rows in a buffer.
-// What of it the crop depends on is copied on the device. The fourth byte is dropped.
+// Resident is a picture that a host has in the device's memory, four bytes a pixel: a rectangle of an
+// image, or rows in a buffer. What of it the crop depends on is copied on the device. The fourth byte is
+// dropped.
 type Resident struct {
 	Image *gpu.ExternalImage
 	X, Y  int // of the picture in the image
