@@ -18,6 +18,7 @@ import (
 	"github.com/bitgpu/bitgpu"
 	"github.com/bitgpu/bitgpu/gpu"
 	"github.com/bitgpu/bitgpu/loader"
+	"github.com/bitgpu/bitgpu/loader/hub"
 )
 
 func open(path string) image.Image {
@@ -282,4 +283,25 @@ func ExampleConvert() {
 	}
 	fmt.Println(c.Tensors, "tensors in", filepath.Base(c.Weights), "and", filepath.Base(c.Config))
 	// Output: 63 tensors in model.safetensors and config.json
+}
+
+// Weights are fetched once, into the cache that timm uses too; a call that was interrupted goes on where it was.
+func ExamplePull() {
+	path, err := bitgpu.Pull(context.Background(), "resnetv2_50x1_bit", bitgpu.PullOptions{
+		Progress: func(p hub.Progress) { log.Printf("%s: %d of %d bytes", p.File, p.Done, p.Total) },
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(path)
+}
+
+// The published networks, and what is known of them.
+func ExampleModels() {
+	for _, m := range bitgpu.Models() {
+		if m.Top1 > 84.5 {
+			fmt.Printf("%s: %.1f M parameters, %.0f GMAC, top-1 %.2f %%\n", m.Name, float64(m.Parameters())/1e6, float64(m.MACs())/1e9, m.Top1)
+		}
+	}
+	// Output: resnetv2_152x4_bit.goog_in21k_ft_in1k: 936.5 M parameters, 839 GMAC, top-1 84.94 %
 }
