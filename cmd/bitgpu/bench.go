@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"runtime/debug"
 	"strings"
 
@@ -34,6 +35,7 @@ type benchOptions struct {
 	profile      bool
 	json         bool
 	out          string
+	plot         string
 }
 
 func (a *app) benchCommand() *cobra.Command {
@@ -44,7 +46,8 @@ func (a *app) benchCommand() *cobra.Command {
 		Long:  benchHelp,
 		Example: "  bitgpu bench --model resnetv2_50x1_bit --weights random:golden --batch 1,4,16\n" +
 			"  bitgpu bench --model demo --precision fp16,fp32 --profile\n" +
-			"  bitgpu bench --model demo --out old.json",
+			"  bitgpu bench --model demo --out old.json\n" +
+			"  bitgpu bench --model demo --batch 1,2,4,8,16 --plot bench.svg",
 		Args: cobra.NoArgs,
 		RunE: command(func(cmd *cobra.Command, _ []string) error {
 			return a.bench(cmd.Context(), o)
@@ -62,6 +65,7 @@ func (a *app) benchCommand() *cobra.Command {
 	flags.BoolVar(&o.profile, "profile", false, "also show the time of every step")
 	flags.BoolVar(&o.json, "json", false, "one JSON object a row")
 	flags.StringVarP(&o.out, "out", "o", "", "also write the rows to `FILE`, one JSON object each")
+	flags.StringVar(&o.plot, "plot", "", "also draw throughput, times and roofline to `FILE.svg|FILE.png`")
 	cmd.AddCommand(a.compareCommand())
 	return cmd
 }
@@ -100,6 +104,9 @@ func (o *benchOptions) parse() ([]shape, error) {
 	case o.warmup < 0:
 		return nil, usage("--warmup: %d is negative", o.warmup)
 	}
+	if ext := strings.ToLower(filepath.Ext(o.plot)); o.plot != "" && ext != ".svg" && ext != ".png" {
+		return nil, usage("--plot: %s is neither a .svg nor a .png file", o.plot)
+	}
 	return shapes, nil
 }
 
@@ -131,6 +138,12 @@ func (a *app) bench(ctx context.Context, o benchOptions) error {
 		}
 		defer b.file.Discard()
 	}
+	if o.plot != "" {
+		if err := checkTarget("--plot", o.plot); err != nil {
+			return err
+		}
+		b.plot = &benchPlot{}
+	}
 	for _, model := range o.models {
 		for _, precision := range o.precisions {
 			if err := b.model(ctx, model, precision); err != nil {
@@ -140,6 +153,11 @@ func (a *app) bench(ctx context.Context, o benchOptions) error {
 	}
 	if b.file != nil {
 		if err := b.file.Close(); err != nil {
+			return err
+		}
+	}
+	if b.plot != nil {
+		if err := b.plot.write(a, o.plot); err != nil {
 			return err
 		}
 	}
@@ -157,6 +175,7 @@ type bench struct {
 	out          *textFile
 	file         *textFile // of --out; nil without
 	rows, failed int
+	plot         *benchPlot // nil without
 }
 
 // model opens a model and measures its rows. If it cannot be opened, they fail; as the only model it is the
@@ -244,6 +263,12 @@ func (b *bench) device(ctx context.Context, m *bitgpu.Model, index int, flags mo
 
 // add prints a row.
 func (b *bench) add(r *row) error {
+	if b.plot != nil {
+		b.plot.add(r)
+	}
+	if !b.options.profile {
+		r.Steps, r.Kinds, r.profiled = nil, nil, false
+	}
 	b.rows++
 	if b.options.json {
 		if err := jsonLine(b.out, r); err != nil {

@@ -80,7 +80,7 @@ func (o *benchOptions) measure(ctx context.Context, m *bitgpu.Model, device int,
 	r := newRow(m.Info(), device, last, times)
 	r.CPUPerImage = cpu.Seconds() / float64(o.runs*last.Batch)
 	r.PeakRSS = peakRSS()
-	if o.profile {
+	if o.profile || o.plot != "" {
 		opts.Profile = true
 		for range 2 { // the first run records commands of its own
 			var err error
