@@ -132,6 +132,6 @@ func newFetchBar(w io.Writer, rest int64) *bar {
 	if columns >= 66 {
 		what = "fetching"
 	}
-	return newBar(w, max(rest, -1), what, progressbar.OptionShowCount(), progressbar.OptionShowBytes(true), progressbar.OptionUseIECUnits(true),
-		progressbar.OptionShowTotalBytes(columns >= 76))
+	return newBarOf(w, max(rest, -1), what, columns >= 76, progressbar.OptionShowCount(), progressbar.OptionShowBytes(true),
+		progressbar.OptionUseIECUnits(true), progressbar.OptionShowTotalBytes(columns >= 76), progressbar.OptionSetWidth(min(40, max(columns-60, 5))))
 }

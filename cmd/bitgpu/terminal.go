@@ -110,30 +110,32 @@ func (l *loadingBar) end() { l.bar.end() }
 
 // newBar makes a bar with numbers beside it, the extras, where there is room for them.
 func newBar(w io.Writer, total int64, what string, extras ...progressbar.Option) *bar {
-	columns, ok := terminalWidth(w)
-	if !ok || isQuiet(w) {
-		return nil
-	}
 	const (
 		share  = len(" 100% || [10m10s:10m10s]")
 		beside = len(" (10000000/10000000, 10000 images/s)")
 		least  = 5
 	)
+	columns, _ := terminalWidth(w)
 	width := columns - 1 - uniseg.StringWidth(what) - share
 	wide := width-beside >= least
-	options := []progressbar.Option{
-		progressbar.OptionSetWriter(w), progressbar.OptionSetDescription(what), progressbar.OptionThrottle(100 * time.Millisecond),
-		progressbar.OptionClearOnFinish(),
-	}
 	switch {
 	case wide:
 		width -= beside
-		options = append(options, extras...)
-	case width < least:
-		width = 1
-		options = append(options, progressbar.OptionSetPredictTime(false), progressbar.OptionSetElapsedTime(false))
+	case width >= least:
+		extras = nil
+	default:
+		width, extras = 1, []progressbar.Option{progressbar.OptionSetPredictTime(false), progressbar.OptionSetElapsedTime(false)}
 	}
-	options = append(options, progressbar.OptionSetWidth(min(width, 40)))
+	return newBarOf(w, total, what, wide, append(extras, progressbar.OptionSetWidth(min(width, 40)))...)
+}
+
+// newBarOf makes a bar as the options say; nil if w is no terminal, or progress is not wanted.
+func newBarOf(w io.Writer, total int64, what string, wide bool, options ...progressbar.Option) *bar {
+	if _, ok := terminalWidth(w); !ok || isQuiet(w) {
+		return nil
+	}
+	options = append(options, progressbar.OptionSetWriter(w), progressbar.OptionSetDescription(what),
+		progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionClearOnFinish())
 	return &bar{progressbar.NewOptions64(total, options...), wide}
 }
 
