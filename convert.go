@@ -182,7 +182,7 @@ func (s *source) describeConfig() *loader.Config {
 			c.ModelArgs.NumGroups = n.Groups
 		}
 	}
-	if v, ok := net.FindVariant(loader.TrimExtension(filepath.Base(s.info.Name))); ok && v.Architecture() == c.Architecture && c.Pretrained.Tag == "" {
+	if v, ok := variantOf(s.info.Name); ok && v.Architecture() == c.Architecture && c.Pretrained.Tag == "" {
 		_, c.Pretrained.Tag, _ = strings.Cut(v.Name, ".")
 	}
 	return c

@@ -1,7 +1,6 @@
 package bitgpu_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"math"
@@ -21,36 +20,6 @@ const (
 	forms = "tests/testdata/checkpoints/"
 )
 
-func openFile(t *testing.T, path string) *loader.File {
-	t.Helper()
-	f, err := loader.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { f.Close() })
-	return f
-}
-
-// wantSame makes sure that two checkpoints hold the same bytes.
-func wantSame(t *testing.T, got, want loader.Checkpoint) {
-	t.Helper()
-	if err := loader.CheckTensors(got.Tensors(), want.Tensors()); err != nil {
-		t.Fatal(err)
-	}
-	for i, info := range want.Tensors() {
-		a, b := make([]byte, info.Bytes()), make([]byte, info.Bytes())
-		if got.Tensors()[i].DType != info.DType {
-			t.Fatalf("%s is %v, want %v", info.Name, got.Tensors()[i].DType, info.DType)
-		}
-		if err := errors.Join(got.ReadTensor(info.Name, a, 0), want.ReadTensor(info.Name, b, 0)); err != nil {
-			t.Fatal(err)
-		}
-		if !bytes.Equal(a, b) {
-			t.Errorf("%s differs", info.Name)
-		}
-	}
-}
-
 // TestConvertForms converts every form; the golden files in half precision were rounded by PyTorch.
 func TestConvertForms(t *testing.T) {
 	for _, tt := range []struct{ in, dtype, want string }{
@@ -69,8 +38,8 @@ func TestConvertForms(t *testing.T) {
 		if err != nil {
 			t.Fatal(tt.in, err)
 		}
-		f := openFile(t, dir)
-		wantSame(t, f, openFile(t, tiny+tt.want+".safetensors"))
+		f := loadertest.Open(t, dir)
+		loadertest.Same(t, f, loadertest.Open(t, tiny+tt.want+".safetensors"))
 		if f.Metadata()["format"] != "pt" || f.Form.String() != "safetensors, timm names" {
 			t.Errorf("%s: metadata %v, form %v", tt.in, f.Metadata(), f.Form)
 		}
@@ -103,7 +72,7 @@ func TestConvertConfig(t *testing.T) {
 		if err != nil || is != was {
 			t.Errorf("%s: pictures %+v, want %+v, %v", in, is, was, err)
 		}
-		f := openFile(t, file)
+		f := loadertest.Open(t, file)
 		if f.Config == nil || len(f.Config.LabelNames) != 10 {
 			t.Errorf("%s: config %+v", in, f.Config)
 		}
@@ -130,7 +99,7 @@ func TestConvertPublished(t *testing.T) {
 
 func TestConvertFails(t *testing.T) {
 	sound := func(change func(name string, values []float32)) string {
-		f := openFile(t, tiny+"model.safetensors")
+		f := loadertest.Open(t, tiny+"model.safetensors")
 		var all []loadertest.Tensor
 		for _, info := range f.Tensors() {
 			values, err := loader.ReadFloat32(f, info.Name)
@@ -228,5 +197,20 @@ func TestInspect(t *testing.T) {
 	}
 	if _, err := bitgpu.Inspect(bitgpu.Demo, 1<<30); err == nil {
 		t.Error("a picture of 2^30 pixels a side")
+	}
+}
+
+// TestGoogleNames takes the preprocessing from the names of Google's files.
+func TestGoogleNames(t *testing.T) {
+	data, err := os.ReadFile(forms + "google.npz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]int{"BiT-M-R50x1-ILSVRC2012.npz": 448, "BiT-M-R152x4-ILSVRC2012.npz": 480, "BiT-M-R101x1.npz": 224, "x.npz": 224} {
+		p, err := bitgpu.FindPreprocess(loadertest.File(t, name, data))
+		bilinear := strings.HasPrefix(name, "BiT")
+		if err != nil || p.Size != want || (p.Interpolation == loader.Bilinear) != bilinear {
+			t.Errorf("%s: %+v, %v", name, p, err)
+		}
 	}
 }

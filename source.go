@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"github.com/bitgpu/bitgpu/loader"
@@ -209,8 +210,7 @@ func preprocess(name string, config *loader.Config) (loader.Preprocess, error) {
 		Size: 224, CropPct: 0.875, Interpolation: loader.Bicubic,
 		Mean: [3]float32{0.5, 0.5, 0.5}, Std: [3]float32{0.5, 0.5, 0.5},
 	}
-	base, _, _ := strings.Cut(filepath.Base(name), "@") // of a name with a revision
-	v, known := net.FindVariant(loader.TrimExtension(base))
+	v, known := variantOf(name)
 	filter := p.Interpolation.String()
 	switch {
 	case config != nil:
@@ -230,6 +230,22 @@ func preprocess(name string, config *loader.Config) (loader.Preprocess, error) {
 		return p, fmt.Errorf("config: %w", err)
 	}
 	return p, p.Validate()
+}
+
+// googleName is the name of a file that Google published: the depth and width, and the data that it was tuned on.
+var googleName = regexp.MustCompile(`^BiT-M-R(\d+x\d)(-ILSVRC2012)?$`)
+
+// variantOf finds the published checkpoint that a name, with a revision or without, or the name of a file stands for.
+func variantOf(name string) (net.Variant, bool) {
+	name, _, _ = strings.Cut(filepath.Base(name), "@")
+	name = loader.TrimExtension(name)
+	if m := googleName.FindStringSubmatch(name); m != nil {
+		name = "resnetv2_" + m[1] + "_bit.goog_in21k"
+		if m[2] != "" {
+			name += "_ft_in1k"
+		}
+	}
+	return net.FindVariant(name)
 }
 
 // DType implements net.Source.

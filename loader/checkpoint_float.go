@@ -7,7 +7,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
-	"sort"
 
 	"github.com/x448/float16"
 )
@@ -16,8 +15,8 @@ import (
 // types hold exactly. The error names the tensor.
 func ReadFloat32(c Checkpoint, name string) ([]float32, error) {
 	tensors := c.Tensors()
-	i := sort.Search(len(tensors), func(i int) bool { return tensors[i].Name >= name })
-	if i == len(tensors) || tensors[i].Name != name {
+	i, ok := findTensor(tensors, name)
+	if !ok {
 		return nil, fmt.Errorf("loader: no tensor %q", name)
 	}
 	raw := make([]byte, tensors[i].Bytes())

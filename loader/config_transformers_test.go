@@ -10,10 +10,11 @@ import (
 	"testing"
 
 	"github.com/bitgpu/bitgpu/loader"
+	"github.com/bitgpu/bitgpu/loader/loadertest"
 )
 
 func TestTransformersConfig(t *testing.T) {
-	f := mustOpen(t, forms+"transformers")
+	f := loadertest.Open(t, forms+"transformers")
 	c := f.Config
 	if c == nil {
 		t.Fatal("no config")

@@ -15,7 +15,7 @@ import (
 // renamedTiny is the golden network as a safetensors file under other names.
 func renamedTiny(t *testing.T, rename func(string) string) []byte {
 	t.Helper()
-	f := mustOpen(t, tiny+"model.safetensors")
+	f := loadertest.Open(t, tiny+"model.safetensors")
 	var all []loadertest.Tensor
 	for _, info := range f.Tensors() {
 		x := loadertest.Tensor{Name: rename(info.Name), DType: info.DType, Shape: info.Shape, Data: make([]byte, info.Bytes())}
@@ -43,7 +43,7 @@ func transformersName(name string) string {
 }
 
 func TestNames(t *testing.T) {
-	want := mustOpen(t, tiny+"model.safetensors")
+	want := loadertest.Open(t, tiny+"model.safetensors")
 	for _, tt := range []struct {
 		name, names string
 		rename      func(string) string
@@ -55,11 +55,11 @@ func TestNames(t *testing.T) {
 		{"transformers, compiled", loader.NamesTransformers, func(n string) string { return "_orig_mod." + transformersName(n) }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			f := mustOpen(t, loadertest.File(t, "m", renamedTiny(t, tt.rename)))
+			f := loadertest.Open(t, loadertest.File(t, "m", renamedTiny(t, tt.rename)))
 			if f.Form.Names != tt.names {
 				t.Errorf("names %q", f.Form.Names)
 			}
-			sameTensors(t, f, want)
+			loadertest.Same(t, f, want)
 		})
 	}
 }
@@ -79,7 +79,7 @@ func TestNamesThatMeet(t *testing.T) {
 	if !errors.Is(err, loader.ErrCorrupt) || !strings.Contains(err.Error(), `both "norm.weight"`) {
 		t.Error(err)
 	}
-	f := mustOpen(t, file("module.a", "b"))
+	f := loadertest.Open(t, file("module.a", "b"))
 	if f.Form.Names != loader.NamesOther || f.Tensors()[1].Name != "module.a" {
 		t.Errorf("%v %v", f.Form, f.Tensors())
 	}
@@ -97,11 +97,11 @@ func TestTorchShards(t *testing.T) {
 			t.Fatal(err)
 		}
 		var entries []string
-		for _, info := range mustOpen(t, torchDir+name).Tensors() {
+		for _, info := range loadertest.Open(t, torchDir+name).Tensors() {
 			entries = append(entries, fmt.Sprintf("%q:%q", info.Name, name))
 		}
 		touch(t, filepath.Join(dir, "pytorch_model.bin.index.json"), `{"weight_map":{`+strings.Join(entries, ",")+`}}`)
-		f := mustOpen(t, dir)
+		f := loadertest.Open(t, dir)
 		if !f.Form.Sharded || f.Form.Container == loader.ContainerSafetensors || len(f.Tensors()) != 19 {
 			t.Errorf("%s: %v, %d tensors", name, f.Form, len(f.Tensors()))
 		}
@@ -124,7 +124,7 @@ func TestRecast(t *testing.T) {
 		loader.F16:  {1, 1, 1 + 2./1024, 65504, -65504, 5.960464477539063e-08, 0, 0, 257, 259},
 		loader.BF16: {1, 1, 1, 65536, -65536, 5.960464477539063e-08, 2.9802322387695312e-08, 1.000444171950221e-10, 256, 260},
 	} {
-		c := loader.Recast(mustOpen(t, file), dtype)
+		c := loader.Recast(loadertest.Open(t, file), dtype)
 		got := loadertest.Read(t, c, "w")
 		for i := range want {
 			if d := got[i] - want[i]; d > 1e-17 || d < -1e-17 {
@@ -149,7 +149,7 @@ func TestRecast(t *testing.T) {
 		}
 	}
 	for dtype, v := range map[loader.DType]float32{loader.F16: 65520, loader.BF16: 3.4e38} {
-		c := loader.Recast(mustOpen(t, loadertest.File(t, "m", loadertest.Safetensors(nil, loadertest.Floats("w", loader.F32, []int{2}, 1, v)))), dtype)
+		c := loader.Recast(loadertest.Open(t, loadertest.File(t, "m", loadertest.Safetensors(nil, loadertest.Floats("w", loader.F32, []int{2}, 1, v)))), dtype)
 		if err := c.ReadTensor("w", make([]byte, 4), 0); err == nil || !strings.Contains(err.Error(), "element 1 is") {
 			t.Errorf("%v: %v", dtype, err)
 		}

@@ -70,7 +70,7 @@ func TestNPZOrders(t *testing.T) {
 		fortran[i] = float64(a + 4*(b+3*(c+5*d)))
 	}
 	for _, method := range []uint16{zip.Store, zip.Deflate} {
-		f := mustOpen(t, loadertest.File(t, "m", npzOf(t, method, map[string][]byte{
+		f := loadertest.Open(t, loadertest.File(t, "m", npzOf(t, method, map[string][]byte{
 			"c": npyOf("<f4", false, shape, ramp(n)), "f": npyOf("<f4", true, shape, ramp(n)), "scalar": npyOf("<i8", false, nil, make([]byte, 8)),
 		})))
 		if f.Form.Container != loader.ContainerNPZ || f.Form.Names != loader.NamesOther {

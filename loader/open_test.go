@@ -1,7 +1,6 @@
 package loader_test
 
 import (
-	"bytes"
 	"errors"
 	"io/fs"
 	"os"
@@ -18,42 +17,6 @@ const (
 	tiny  = "../tests/testdata/nets/tiny/"
 )
 
-func mustOpen(t testing.TB, path string) *loader.File {
-	t.Helper()
-	f, err := loader.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { f.Close() })
-	return f
-}
-
-// sameTensors makes sure that two checkpoints have the same tensors, byte for byte, read whole and
-// in pieces that end anywhere.
-func sameTensors(t *testing.T, got, want loader.Checkpoint) {
-	t.Helper()
-	if err := loader.CheckTensors(got.Tensors(), want.Tensors()); err != nil {
-		t.Fatal(err)
-	}
-	for i, info := range want.Tensors() {
-		if d := got.Tensors()[i].DType; d != info.DType {
-			t.Errorf("%s: %v, want %v", info.Name, d, info.DType)
-			continue
-		}
-		whole, pieces, wanted := make([]byte, info.Bytes()), make([]byte, info.Bytes()), make([]byte, info.Bytes())
-		err := errors.Join(got.ReadTensor(info.Name, whole, 0), want.ReadTensor(info.Name, wanted, 0))
-		for step, off := 1+len(pieces)/3, 0; off < len(pieces); off += step {
-			err = errors.Join(err, got.ReadTensor(info.Name, pieces[off:min(off+step, len(pieces))], int64(off)))
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !bytes.Equal(whole, wanted) || !bytes.Equal(pieces, wanted) {
-			t.Errorf("%s differs: whole equal %v, pieces equal %v", info.Name, bytes.Equal(whole, wanted), bytes.Equal(pieces, wanted))
-		}
-	}
-}
-
 // TestOpenForms opens the golden network in every form, under a name that tells nothing.
 func TestOpenForms(t *testing.T) {
 	for _, tt := range []struct{ file, as, form string }{
@@ -69,11 +32,11 @@ func TestOpenForms(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			f := mustOpen(t, loadertest.File(t, "weights", data))
+			f := loadertest.Open(t, loadertest.File(t, "weights", data))
 			if f.Form.String() != tt.form || f.Config != nil {
 				t.Errorf("form %q, want %q; config %v", f.Form, tt.form, f.Config)
 			}
-			sameTensors(t, f, mustOpen(t, tiny+tt.as+".safetensors"))
+			loadertest.Same(t, f, loadertest.Open(t, tiny+tt.as+".safetensors"))
 			if err := f.ReadTensor("none", nil, 0); err == nil || !strings.Contains(err.Error(), `no tensor "none"`) {
 				t.Errorf("error %v", err)
 			}
@@ -119,7 +82,7 @@ func TestOpenSafetensorsLengths(t *testing.T) {
 	for _, length := range []int{0x80, 0x280, 0x8b1f} {
 		header := `{"a":{"dtype":"U8","shape":[3],"data_offsets":[0,3]}}`
 		header += strings.Repeat(" ", length-len(header))
-		f := mustOpen(t, loadertest.File(t, "m", loadertest.Raw(header, []byte("abc"))))
+		f := loadertest.Open(t, loadertest.File(t, "m", loadertest.Raw(header, []byte("abc"))))
 		if f.Form.Container != loader.ContainerSafetensors || len(f.Tensors()) != 1 {
 			t.Errorf("length %#x: %v", length, f.Form)
 		}

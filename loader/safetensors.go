@@ -104,8 +104,8 @@ func (c *safetensors) Tensors() []TensorInfo       { return c.tensors }
 func (c *safetensors) Metadata() map[string]string { return c.meta }
 
 func (c *safetensors) ReadTensor(name string, p []byte, off int64) error {
-	i := sort.Search(len(c.tensors), func(i int) bool { return c.tensors[i].Name >= name })
-	if i == len(c.tensors) || c.tensors[i].Name != name {
+	i, ok := findTensor(c.tensors, name)
+	if !ok {
 		return fmt.Errorf("loader: %s: no tensor %q", c.name, name)
 	}
 	if err := checkRange(name, c.tensors[i].Bytes(), off, len(p)); err != nil {

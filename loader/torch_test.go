@@ -47,7 +47,7 @@ func TestTorchTensors(t *testing.T) {
 	}
 	for _, file := range []string{"tensors.pth", "tensors_legacy.pth", "tensors_protocol4.pth"} {
 		t.Run(file, func(t *testing.T) {
-			f := mustOpen(t, torchDir+file)
+			f := loadertest.Open(t, torchDir+file)
 			infos := map[string]loader.TensorInfo{}
 			for _, info := range f.Tensors() {
 				infos[info.Name] = info
@@ -122,7 +122,7 @@ const (
 
 func TestHostilePickles(t *testing.T) {
 	sound := tensorPickle(floatStorage, "K\x00", pair, pairStrides)
-	f := mustOpen(t, loadertest.File(t, "m", torchZip(t, sound)))
+	f := loadertest.Open(t, loadertest.File(t, "m", torchZip(t, sound)))
 	if got := loadertest.Read(t, f, "w"); !slices.Equal(got, make([]float64, 4)) {
 		t.Errorf("the sound one holds %v", got)
 	}

@@ -1,11 +1,13 @@
 // Package loadertest helps tests that need checkpoints: it builds safetensors
-// files, sound and broken ones, and decodes whole tensors. Only tests import
-// it.
+// files, sound and broken ones, opens and compares checkpoints, and decodes whole
+// tensors. Only tests import it.
 package loadertest
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -137,4 +139,41 @@ func Read(t testing.TB, c loader.Checkpoint, name string) []float64 {
 		}
 	}
 	return values
+}
+
+// Open opens a checkpoint until the test ends.
+func Open(t testing.TB, path string) *loader.File {
+	t.Helper()
+	f, err := loader.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { f.Close() })
+	return f
+}
+
+// Same makes sure that two checkpoints have the same tensors, byte for byte, read whole and
+// in pieces that end anywhere.
+func Same(t testing.TB, got, want loader.Checkpoint) {
+	t.Helper()
+	if err := loader.CheckTensors(got.Tensors(), want.Tensors()); err != nil {
+		t.Fatal(err)
+	}
+	for i, info := range want.Tensors() {
+		if d := got.Tensors()[i].DType; d != info.DType {
+			t.Errorf("%s: %v, want %v", info.Name, d, info.DType)
+			continue
+		}
+		whole, pieces, wanted := make([]byte, info.Bytes()), make([]byte, info.Bytes()), make([]byte, info.Bytes())
+		err := errors.Join(got.ReadTensor(info.Name, whole, 0), want.ReadTensor(info.Name, wanted, 0))
+		for step, off := 1+len(pieces)/3, 0; off < len(pieces); off += step {
+			err = errors.Join(err, got.ReadTensor(info.Name, pieces[off:min(off+step, len(pieces))], int64(off)))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(whole, wanted) || !bytes.Equal(pieces, wanted) {
+			t.Errorf("%s differs: whole equal %v, pieces equal %v", info.Name, bytes.Equal(whole, wanted), bytes.Equal(pieces, wanted))
+		}
+	}
 }
