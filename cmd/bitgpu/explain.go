@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -159,42 +160,48 @@ func explained(info bitgpu.Info, values []string) ([]int, error) {
 	}
 	var classes []int
 	for _, v := range values {
-		class, err := strconv.Atoi(v)
-		switch best, isTop := strings.CutPrefix(v, "top"); {
-		case err == nil:
-			if class < 0 || class >= info.Config.Classes {
-				return nil, usage("--class: %d, this network has 0 to %d", class, info.Config.Classes-1)
-			}
-			classes = append(classes, class)
-			continue
-		case isTop && (best == "" || strings.Trim(best, "0123456789") == ""):
-			n := 1
-			if best != "" {
-				n, err = strconv.Atoi(best)
-			}
-			if n < 1 || n > info.Config.Classes {
-				return nil, usage("--class: %s, this network has %d classes", v, info.Config.Classes)
-			}
-			for i := range n {
-				classes = append(classes, -1-i)
-			}
-			continue
-		}
-		for _, names := range classNameSets(info) {
-			if class, err = names.find(v); err == nil {
-				break
-			}
-		}
+		some, err := explainedBy(info, v)
 		if err != nil {
-			return nil, usage("--class: %w", err)
+			return nil, err
 		}
-		classes = append(classes, class)
+		classes = append(classes, some...)
 	}
 	const most = 64
 	if len(classes) == 0 || len(classes) > most {
 		return nil, usage("--class: %d classes, want 1 to %d", len(classes), most)
 	}
 	return classes, nil
+}
+
+// explainedBy reads one value of --class.
+func explainedBy(info bitgpu.Info, value string) ([]int, error) {
+	all := info.Config.Classes
+	if class, err := strconv.Atoi(value); err == nil {
+		if class < 0 || class >= all {
+			return nil, usage("--class: %d, this network has 0 to %d", class, all-1)
+		}
+		return []int{class}, nil
+	}
+	if best, ok := strings.CutPrefix(value, "top"); ok && strings.Trim(best, "0123456789") == "" {
+		n, err := strconv.Atoi(cmp.Or(best, "1"))
+		if err != nil || n < 1 || n > all {
+			return nil, usage("--class: %s, this network has %d classes", value, all)
+		}
+		var classes []int
+		for i := range n {
+			classes = append(classes, -1-i)
+		}
+		return classes, nil
+	}
+	var first error
+	for _, names := range classNameSets(info) {
+		class, err := names.find(value)
+		if err == nil {
+			return []int{class}, nil
+		}
+		first = cmp.Or(first, err)
+	}
+	return nil, usage("--class: %w", first)
 }
 
 // explanation runs the one picture, and returns its name too.
