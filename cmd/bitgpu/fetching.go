@@ -121,17 +121,11 @@ func total(p hub.Progress) string {
 	return size(p.Total)
 }
 
-// newFetchBar counts bytes; there are none to count if rest is 0, and an unknown number if it is negative. What does
-// not fit on a narrow terminal is left out, and at last the bar itself.
+// newFetchBar counts bytes; there are none to count if rest is 0, and an unknown number if it is negative.
 func newFetchBar(w io.Writer, rest int64) *bar {
-	columns, _ := terminalWidth(w)
-	if rest == 0 || columns < 54 {
+	if rest == 0 {
 		return nil
 	}
-	what := ""
-	if columns >= 66 {
-		what = "fetching"
-	}
-	return newBarOf(w, max(rest, -1), what, columns >= 76, progressbar.OptionShowCount(), progressbar.OptionShowBytes(true),
-		progressbar.OptionUseIECUnits(true), progressbar.OptionShowTotalBytes(columns >= 76), progressbar.OptionSetWidth(min(40, max(columns-60, 5))))
+	return newBar(w, max(rest, -1), "fetching",
+		progressbar.OptionShowCount(), progressbar.OptionShowBytes(true), progressbar.OptionUseIECUnits(true))
 }
