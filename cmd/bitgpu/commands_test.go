@@ -132,6 +132,7 @@ func TestCompletion(t *testing.T) {
 		{[]string{"run", "--device", "0,"}, []string{"0,auto", "0,cpu"}, ":4"},
 		{[]string{"bench", "--precision", "fp16,"}, []string{"fp16,fp32"}, ":4"},
 		{[]string{"run", ""}, []string{"png", "jpg"}, ":8"},
+		{[]string{"run", "--interpolation", ""}, []string{"bicubic", "bilinear"}, ":4"},
 		{[]string{"features", "--png", ""}, nil, ":16"},
 		{[]string{"features", "--format", ""}, []string{"auto", "npz"}, ":4"},
 		{[]string{"config", "bench", ""}, []string{"compare"}, ":4"},

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/bitgpu/bitgpu/gpu"
+	"github.com/bitgpu/bitgpu/loader"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
@@ -92,6 +93,8 @@ func flagValues(f *pflag.Flag) cobra.CompletionFunc {
 			list = slices.Concat(words, modelNames())
 		case "device":
 			list = slices.Concat(words, deviceNames())
+		case "interpolation":
+			list = loader.Interpolations()
 		}
 		if isList {
 			before := typed[:strings.LastIndexByte(typed, ',')+1]

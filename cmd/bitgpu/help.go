@@ -115,7 +115,7 @@ func flagHelp(f *pflag.Flag) (name, help string) {
 		return name, help
 	}
 	switch placeholder { // of pflag's, which are names of types
-	case "int":
+	case "int", "uint":
 		placeholder = "N"
 	case "ints":
 		placeholder = "N,..."

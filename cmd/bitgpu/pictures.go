@@ -49,7 +49,7 @@ func (f *pictureFlags) addReading(flags *pflag.FlagSet) {
 	flags.Int64Var(&f.maxPixels, "max-pixels", loader.DefaultMaxPixels, "the largest picture to decode, in `pixels`")
 	flags.Int64Var(&f.maxBytes, "max-bytes", 0, "the largest file to read, in `bytes`; "+
 		fmt.Sprintf("%d MiB if not given, and %d MiB from URLs and standard input", loader.DefaultMaxBytes>>20, loader.DefaultFetchBytes>>20))
-	flags.DurationVar(&f.timeout, "url-timeout", loader.DefaultFetchTimeout, "how `long` one URL may take")
+	flags.DurationVar(&f.timeout, "url-timeout", loader.DefaultFetchTimeout, "how long one URL may take")
 }
 
 // check checks the flags, and that there is something to do.

@@ -15,8 +15,8 @@ part of the network, and on a key where the best class is seen or what the netwo
 
 PATHs are files, directories, globs and URLs as for bitgpu run; without any, drop pictures or folders on the window. All
 pictures are run in the background, the one that is shown first. The window and the network share one Vulkan device: the
-network works in slices of at most --slice, so that the window stays at the display's rate. A device that is lost is opened
-again.
+network works in slices of at most --slice, so that the window stays at the display's rate. A device that is lost is
+opened again.
 
 Keys: arrows, Space, Home and End go through the pictures, A shows the activation map, F the feature maps and 0 to 9
 which one, P the picture alone, M chooses another network, D another device, H lists all keys, Q quits.
@@ -50,8 +50,8 @@ func (a *app) viewCommand() *cobra.Command {
 	}
 	flags := cmd.Flags()
 	o.model.add(flags)
-	flags.IntVar(&o.topk, "topk", 5, "how many classes to name, at most 10")
-	flags.DurationVar(&o.slice, "slice", 20*time.Millisecond, "the `longest` time that the network keeps the device from the window")
+	flags.IntVarP(&o.topk, "topk", "k", 5, "how many classes to name, at most 10")
+	flags.DurationVar(&o.slice, "slice", 20*time.Millisecond, "the longest time that the network keeps the device from the window")
 	flags.BoolVar(&o.pictures.autoOrient, "auto-orient", false, "turn pictures upright by their EXIF orientation, which timm ignores")
 	flags.Int64Var(&o.pictures.maxPixels, "max-pixels", loader.DefaultMaxPixels, "the largest picture to decode, in `pixels`")
 	flags.Int64Var(&o.pictures.maxBytes, "max-bytes", 0, "the largest file to read, in `bytes`")
