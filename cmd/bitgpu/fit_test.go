@@ -75,6 +75,17 @@ func TestFit(t *testing.T) {
 	}
 	wants(t, in(t, dir, exitOK, "eval", "--validate", "--head", "h.safetensors", "p").stdout, "top-1  100.00 %  30 of 30")
 
+	// Pictures are prepared as for the training, unless the command line says otherwise.
+	fit(append(demoFlags, "--size", "48", "-o", "48.safetensors", "p")...)
+	top := func(args ...string) float32 {
+		t.Helper()
+		args = append(demoArgs("run", "--head", "48.safetensors", "--format", "json"), append(args, "p/green/03.png")...)
+		return lines(t, in(t, dir, exitOK, args...).stdout)[0].Top[0].Prob
+	}
+	if own, same, other := top(), top("--size", "48"), top("--size", "64"); own != same || own == other {
+		t.Errorf("probability %v, with its own size %v, with another %v", own, same, other)
+	}
+
 	tiny, err := filepath.Abs(filepath.Join(nets, "tiny"))
 	if err != nil {
 		t.Fatal(err)

@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
@@ -12,6 +13,7 @@ import (
 	"github.com/bitgpu/bitgpu"
 	"github.com/bitgpu/bitgpu/gpu"
 	"github.com/bitgpu/bitgpu/loader"
+	"github.com/bitgpu/bitgpu/loader/index"
 	"github.com/bitgpu/bitgpu/net"
 	"github.com/spf13/pflag"
 )
@@ -60,8 +62,9 @@ func (f *modelFlags) addHead(flags *pflag.FlagSet) {
 }
 
 // readHead reads the classifier that takes the place of the model's own, and has the model be the one that it
-// was made for if no other is given; nil for the model's own.
-func (f *modelFlags) readHead(a *app) (*loader.Head, error) {
+// was made for, and pictures be prepared as they were then, where the command line says nothing else; nil for
+// the model's own.
+func (f *modelFlags) readHead(a *app, in *inputFlags) (*loader.Head, error) {
 	if f.head == "" {
 		return nil, nil
 	}
@@ -70,6 +73,13 @@ func (f *modelFlags) readHead(a *app) (*loader.Head, error) {
 		return nil, fmt.Errorf("--head: %w", err)
 	}
 	f.prefer(a, h.Metadata[bitgpu.MetadataModel])
+	if text, ok := h.Metadata[metadataPreprocess]; ok && !in.tensor {
+		var p index.Preprocess
+		if err := json.Unmarshal([]byte(text), &p); err != nil {
+			return nil, fmt.Errorf("--head: %s: metadata: %s: %w", f.head, metadataPreprocess, err)
+		}
+		in.pictures.like(p, f.given)
+	}
 	return h, nil
 }
 
@@ -168,7 +178,7 @@ func (a *app) with(ctx context.Context, f *modelFlags, in *inputFlags, use func(
 	if f.weights != "" && f.weights != bitgpu.RandomGolden {
 		return usage("--weights: %q is not %q", f.weights, bitgpu.RandomGolden)
 	}
-	head, err := f.readHead(a)
+	head, err := f.readHead(a, in)
 	if err != nil {
 		return cannotOpen(err)
 	}

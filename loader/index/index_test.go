@@ -3,11 +3,13 @@ package index_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -336,5 +338,50 @@ func TestSpaceDiffers(t *testing.T) {
 	other.Preprocess.Flip = true
 	if d := space.Differs(other); !strings.Contains(d, "flip") {
 		t.Error(d)
+	}
+}
+
+// BenchmarkSearch searches 100,000 embeddings of 1024 values: opens the file, and compares one query and 64, the file
+// being in the system's cache.
+func BenchmarkSearch(b *testing.B) {
+	const n, d = 100_000, 1024
+	for _, dtype := range []loader.DType{loader.F32, loader.F16} {
+		path := filepath.Join(b.TempDir(), "idx")
+		w, err := index.Create(path, space, d, dtype)
+		if err != nil {
+			b.Fatal(err)
+		}
+		few := vectors(64, d)
+		for i := range n {
+			if err := w.Add(index.Entry{Name: strconv.Itoa(i), Size: -1}, few[i%64]); err != nil {
+				b.Fatal(err)
+			}
+		}
+		if err := w.Close(); err != nil {
+			b.Fatal(err)
+		}
+		b.Run(dtype.String()+"/open", func(b *testing.B) {
+			for b.Loop() {
+				x, err := index.Open(path)
+				if err != nil {
+					b.Fatal(err)
+				}
+				x.Close()
+			}
+		})
+		x, err := index.Open(path)
+		if err != nil {
+			b.Fatal(err)
+		}
+		for _, queries := range []int{1, 64} {
+			b.Run(fmt.Sprintf("%v/%d", dtype, queries), func(b *testing.B) {
+				for b.Loop() {
+					if _, err := x.Search(b.Context(), few[:queries], 10); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
+		}
+		x.Close()
 	}
 }
