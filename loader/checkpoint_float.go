@@ -40,13 +40,17 @@ func DecodeFloat32(dst []float32, raw []byte, dtype DType) error {
 		return fmt.Errorf("loader: %d bytes for %d elements of %v", len(raw), len(dst), dtype)
 	}
 	le := binary.LittleEndian
-	for i := range dst {
-		switch dtype {
-		case F32:
+	switch dtype {
+	case F32:
+		for i := range dst {
 			dst[i] = math.Float32frombits(le.Uint32(raw[4*i:]))
-		case F16:
+		}
+	case F16:
+		for i := range dst {
 			dst[i] = float16.Frombits(le.Uint16(raw[2*i:])).Float32()
-		case BF16:
+		}
+	case BF16:
+		for i := range dst {
 			dst[i] = math.Float32frombits(uint32(le.Uint16(raw[2*i:])) << 16)
 		}
 	}
