@@ -19,6 +19,8 @@ import (
 	"github.com/bitgpu/bitgpu/gpu"
 	"github.com/bitgpu/bitgpu/loader"
 	"github.com/bitgpu/bitgpu/loader/hub"
+	"github.com/bitgpu/bitgpu/loader/index"
+	"github.com/bitgpu/bitgpu/net/head"
 )
 
 func open(path string) image.Image {
@@ -304,4 +306,81 @@ func ExampleModels() {
 		}
 	}
 	// Output: resnetv2_152x4_bit.goog_in21k_ft_in1k: 936.5 M parameters, 839 GMAC, top-1 84.94 %
+}
+
+// An index finds the pictures that are nearest to another. Called again, WriteIndex embeds only what has changed.
+func ExampleModel_WriteIndex() {
+	ctx := context.Background()
+	m, err := bitgpu.Open(ctx, bitgpu.Demo, bitgpu.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer m.Close()
+	dir, err := os.MkdirTemp("", "")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+
+	path := filepath.Join(dir, "photos.idx")
+	photos := []bitgpu.Input{{Path: "docs/photos/chelsea.png"}, {Path: "docs/photos/coffee.png"}}
+	if err := m.WriteIndex(ctx, path, slices.Values(photos), bitgpu.IndexOptions{}); err != nil {
+		log.Fatal(err)
+	}
+	x, err := index.Open(path)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer x.Close()
+	v, err := m.Embed(ctx, open("docs/photos/coffee.png"))
+	if err != nil {
+		log.Fatal(err)
+	}
+	found, err := x.Search(ctx, [][]float32{v}, 1)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(filepath.Base(x.Path(found[0][0].Row)))
+	// Output: coffee.png
+}
+
+// A head that was trained on embeddings takes the place of the network's own classifier.
+func ExampleOptions_head() {
+	ctx := context.Background()
+	m, err := bitgpu.Open(ctx, bitgpu.Demo, bitgpu.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	d := head.Data{Features: m.Info().Config.Features(), Classes: 2}
+	for class, photo := range []string{"docs/photos/chelsea.png", "docs/photos/coffee.png"} {
+		v, err := m.Embed(ctx, open(photo))
+		if err != nil {
+			log.Fatal(err)
+		}
+		d.X, d.Y = append(d.X, v...), append(d.Y, class)
+	}
+	m.Close()
+	trained, err := head.Train(ctx, d, head.Options{L2: 0.01})
+	if err != nil {
+		log.Fatal(err)
+	}
+	h := &loader.Head{Labels: []string{"tabby", "cup"}, Features: d.Features}
+	for _, w := range trained.Weight {
+		h.Weight = append(h.Weight, float32(w))
+	}
+	for _, b := range trained.Bias {
+		h.Bias = append(h.Bias, float32(b))
+	}
+
+	m, err = bitgpu.Open(ctx, bitgpu.Demo, bitgpu.Options{Head: h})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer m.Close()
+	top, err := m.Classify(ctx, open("docs/photos/coffee.png"), 1)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(top[0].Label)
+	// Output: cup
 }
