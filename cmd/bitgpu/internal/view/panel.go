@@ -146,6 +146,13 @@ func (s *scene) timePart(c *canvas, b box, y float32, v *shown) {
 	if v.picture == nil || v.answered1 == nil || v.answer.err != nil || len(v.answer.stages) == 0 {
 		return
 	}
+	below := float32(96) // what modelPart takes
+	if v.count > 1 && (v.answered < v.count || v.scanning) {
+		below += 36
+	}
+	if y+10+22*float32(len(v.answer.stages)+1) > b.h-below {
+		return // a small window has no room
+	}
 	sum, most := v.picture.decoded, v.picture.decoded
 	for _, t := range v.answer.stages {
 		sum, most = sum+t.Time, max(most, t.Time)

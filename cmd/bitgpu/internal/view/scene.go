@@ -215,7 +215,7 @@ func (s *scene) invite(c *canvas, b box) {
 	w, h := min(b.w, 460), min(b.h, 220)
 	frame := box{b.x + (b.w-w)/2, b.y + (b.h-h)/2, w, h}
 	c.fill(frame, 14, line)
-	c.fill(frame.inset(1.5), 12.5, background)
+	c.fill(frame.inset(1), 13, background)
 	x, y := frame.x+w/2, frame.y+h/2
 	c.center(x, y-4, huge, bright, "Drop pictures or folders here")
 	c.center(x, y+24, body, muted, "or start with bitgpu view PATH")
