@@ -87,6 +87,7 @@ func TestSameFlagSameMeaning(t *testing.T) {
 func TestSuggestions(t *testing.T) {
 	for _, test := range []struct{ args, want string }{
 		{"rum a.png", `unknown command "rum" for "bitgpu"; did you mean run?`},
+		{"bench comapre", `unknown command "comapre" for "bitgpu bench"; did you mean compare?`},
 		{"run --topkk 3 a.png", "unknown flag: --topkk; did you mean --topk?"},
 		{"run -model demo a.png", "did you mean --model?"},
 		{"run --zzzzzzzz a.png", "unknown flag: --zzzzzzzz\n"},

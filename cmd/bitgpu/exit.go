@@ -75,7 +75,7 @@ func (a *app) execute(ctx context.Context, args []string) int {
 		complain(a.stderr, errors.New("interrupted"))
 		return exitInterrupted
 	case !errors.As(err, &f):
-		err = commandError(err)
+		err = commandError(cmd, err)
 		f = &failure{exitUsage, err} // cobra's own
 	case errors.Is(err, syscall.EPIPE):
 		return f.code // whoever read the results has had enough

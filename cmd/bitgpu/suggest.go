@@ -76,13 +76,15 @@ func flagError(cmd *cobra.Command, err error) error {
 	return usage("%w%s", err, meant(nearest("--"+name, names)))
 }
 
-// commandError puts what cobra suggests for an unknown command on the error's own line.
-func commandError(err error) error {
-	first, suggested, ok := strings.Cut(err.Error(), "\n\nDid you mean this?\n")
-	if !ok {
+// commandError adds to cobra's error about an unknown command those with similar names, on the error's own line.
+func commandError(cmd *cobra.Command, err error) error {
+	first, _, _ := strings.Cut(err.Error(), "\n") // cobra's own suggestions follow
+	rest, ok := strings.CutPrefix(first, `unknown command "`)
+	wrong, _, also := strings.Cut(rest, `" for `)
+	if !ok || !also {
 		return err
 	}
-	return errors.New(first + meant(strings.Fields(suggested)))
+	return errors.New(first + meant(nearest(wrong, subcommandNames(cmd))))
 }
 
 // modelError adds the published names that are similar to one that is not known.
