@@ -34,6 +34,7 @@ type Buffer struct {
 	size     int64
 	usage    Usage
 	handle   vk.Buffer
+	address  uint64 // 0 where there are none (Info.BufferAddress), and of an adopted buffer
 	adopted  bool
 	memory   vk.Memory
 	bytes    int64 // of memory
@@ -81,7 +82,7 @@ func (d *Device) newBuffer(size int64, u Usage) (_ *Buffer, err error) {
 		return nil, fmt.Errorf("%w: the largest that %s allows is %s", ErrOutOfMemory, d.info.Name, mib(limit))
 	}
 	b := &Buffer{dev: d, size: size, usage: u}
-	if b.handle, err = d.vk.NewBuffer(roundUp(size, slack), d.families); err != nil {
+	if b.handle, err = d.vk.NewBuffer(roundUp(size, slack), d.families, d.features.BufferAddress); err != nil {
 		return nil, d.noted(err)
 	}
 	if err := d.allocate(b); err != nil {
@@ -90,6 +91,9 @@ func (d *Device) newBuffer(size int64, u Usage) (_ *Buffer, err error) {
 	}
 	if err = d.vk.Bind(b.handle, b.memory); err == nil && u != DeviceLocal {
 		b.mapped, err = d.vk.Map(b.memory, size)
+	}
+	if err == nil && d.features.BufferAddress {
+		b.address = d.vk.BufferAddress(b.handle)
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()

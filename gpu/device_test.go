@@ -165,7 +165,7 @@ func TestValidationMessagesAreErrors(t *testing.T) {
 		t.Fatal(err)
 	}
 	provoke := func() {
-		b, err := d.vk.NewBuffer(0, nil) // VUID-VkBufferCreateInfo-size-00912
+		b, err := d.vk.NewBuffer(0, nil, false) // VUID-VkBufferCreateInfo-size-00912
 		if err == nil {
 			d.vk.DestroyBuffer(b)
 		}

@@ -35,6 +35,7 @@ type HostFeatures struct {
 	SubgroupSizeControl bool // subgroupSizeControl and computeFullSubgroups
 	Int64               bool // VkPhysicalDeviceFeatures.shaderInt64
 	CooperativeMatrix   bool // VkPhysicalDeviceCooperativeMatrixFeaturesKHR.cooperativeMatrix and vulkanMemoryModel; used only with Float16
+	BufferAddress       bool // VkPhysicalDeviceBufferDeviceAddressFeatures.bufferDeviceAddress
 }
 
 // Devices lists the devices of the host's instance that Open can use, as Enumerate does with an instance of its own; it
@@ -120,6 +121,7 @@ func (d *Device) adopt(o Options) error {
 		SubgroupSizeControl: h.Features.SubgroupSizeControl && p.Features.SubgroupSizeControl,
 		Int64:               h.Features.Int64 && p.Features.Int64,
 		CooperativeMatrix:   h.Features.CooperativeMatrix && p.Features.CooperativeMatrix,
+		BufferAddress:       h.Features.BufferAddress && p.Features.BufferAddress,
 	}
 	d.info = describe(p, families{int(h.QueueFamily), -1}, d.features)
 	if d.vk, err = in.AdoptDevice(vk.FromAddress[vk.DeviceHandle](h.Device)); err != nil {

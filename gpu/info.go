@@ -89,6 +89,7 @@ type Info struct {
 	Float16         bool // fp16 arithmetic
 	Storage16       bool // 16-bit types in storage buffers
 	Int64           bool // 64-bit integers
+	BufferAddress   bool // kernels read buffers by their address
 
 	// Matrices are the sizes that a subgroup multiplies at once, fp16 products with fp32 sums
 	// (VK_KHR_cooperative_matrix); none without matrix units.
@@ -131,6 +132,7 @@ func describe(p *vk.Physical, f families, features vk.Features) Info {
 		Float16:         features.Float16,
 		Storage16:       features.Storage16,
 		Int64:           features.Int64,
+		BufferAddress:   features.BufferAddress,
 		TransferQueue:   f.transfer >= 0 && features.TimelineSemaphore,
 	}
 	if f.compute >= 0 && p.Families[f.compute].TimestampBits > 0 {

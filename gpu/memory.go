@@ -61,7 +61,7 @@ func (d *Device) allocate(b *Buffer) error {
 			failure = err
 			continue
 		}
-		memory, err := d.vk.Allocate(size, t)
+		memory, err := d.vk.Allocate(size, t, d.features.BufferAddress)
 		if err == nil {
 			b.memory, b.bytes, b.heap = memory, size, heap
 			b.coherent = d.physical.MemoryTypes[t].Flags&vk.MemoryHostCoherent != 0

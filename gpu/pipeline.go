@@ -171,6 +171,9 @@ func checkKernel(info Info, k *shaders.Kernel, spec []uint32) error {
 	if k.Int64 && !info.Int64 {
 		return fmt.Errorf("needs 64-bit integers, which %s does not have", info.Name)
 	}
+	if k.Addresses() > 0 && !info.BufferAddress {
+		return fmt.Errorf("needs addresses of buffers, which %s does not have", info.Name)
+	}
 	if k.Ballot && !info.SubgroupBallot {
 		return fmt.Errorf("needs subgroup ballot operations, which %s does not have", info.Name)
 	}

@@ -1,6 +1,7 @@
 package gpu
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 
@@ -66,7 +67,7 @@ func (r *Recorder) add(o operation, accesses ...access) {
 	r.work++
 }
 
-// Dispatch runs groups workgroups of a kernel. push is as long as the kernel's push constants, and copied;
+// Dispatch runs groups workgroups of a kernel. push is as long as the kernel's push constants without addresses, and copied;
 // bufs[i] is bound to binding i. A range starts at a multiple of Limits.MinStorageBufferOffsetAlignment, and of
 // Limits.MinTexelBufferOffsetAlignment where the kernel reads texels; the kernel sees its size rounded up to a multiple of
 // 4 bytes, or to whole texels.
@@ -88,7 +89,7 @@ func (r *Recorder) Dispatch(p *Pipeline, groups [3]uint32, push []byte, bufs ...
 	}
 	r.add(operation{
 		kind: opDispatch, pipeline: p, groups: groups,
-		push: append([]byte(nil), push...), ranges: append([]Range(nil), bufs...), work: r.flops,
+		push: append(addresses(p.kernel, bufs), push...), ranges: append([]Range(nil), bufs...), work: r.flops,
 	}, accesses...)
 	r.flops = 0
 }
@@ -102,8 +103,8 @@ func (r *Recorder) checkDispatch(p *Pipeline, groups [3]uint32, push []byte, buf
 		return errors.New("the pipeline is missing or another device's")
 	}
 	k, limits := p.kernel, r.dev.info.Limits
-	if len(push) != k.Push {
-		return fmt.Errorf("%d bytes of push constants, want %d", len(push), k.Push)
+	if want := k.Push - 8*k.Addresses(); len(push) != want {
+		return fmt.Errorf("%d bytes of push constants, want %d", len(push), want)
 	}
 	if len(bufs) != len(k.Bindings) {
 		return fmt.Errorf("%d buffers, want %d", len(bufs), len(k.Bindings))
@@ -120,6 +121,9 @@ func (r *Recorder) checkDispatch(p *Pipeline, groups [3]uint32, push []byte, buf
 		if align := limits.MinStorageBufferOffsetAlignment; b.Offset%align != 0 {
 			return fmt.Errorf("binding %d: offset %d is not a multiple of %d", i, b.Offset, align)
 		}
+		if k.Bindings[i]&shaders.Address != 0 && b.Buffer.address == 0 {
+			return fmt.Errorf("binding %d: the buffer has no address", i)
+		}
 		if k.Bindings[i]&shaders.Texels != 0 {
 			if err := checkTexels(b, limits); err != nil {
 				return fmt.Errorf("binding %d: %w", i, err)
@@ -131,6 +135,16 @@ func (r *Recorder) checkDispatch(p *Pipeline, groups [3]uint32, push []byte, buf
 		}
 	}
 	return nil
+}
+
+// addresses are those that a kernel's push constants begin with.
+func addresses(k *shaders.Kernel, bufs []Range) (push []byte) {
+	for i, b := range bufs {
+		if k.Bindings[i]&shaders.Address != 0 {
+			push = binary.NativeEndian.AppendUint64(push, b.Buffer.address+uint64(b.Offset))
+		}
+	}
+	return push
 }
 
 // checkTexels says whether a range can be bound as texels.

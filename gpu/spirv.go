@@ -62,6 +62,8 @@ func checkCapabilities(info Info, subgroupOperations uint32, code []uint32) erro
 			name, has = "StorageBuffer16BitAccess", info.Storage16
 		case 4448:
 			name, has = "StorageBuffer8BitAccess", false
+		case 5347:
+			name, has = "PhysicalStorageBufferAddresses", info.BufferAddress
 		case 5345:
 			name, has = "VulkanMemoryModel", len(info.Matrices) > 0
 		case 6022:

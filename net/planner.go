@@ -185,8 +185,10 @@ func (p *planner) conv(i int, n Node) {
 	}
 	if m := p.Winograd[n.Name]; m != 0 {
 		p.winograd(m, n, c, x, norm, residual, y)
+	} else if flops := 2 * p.Graph.MACs(n) * int64(p.Batch); p.Target.panel(c) {
+		p.panels(n.Name, c, flops, x, norm, residual, y)
 	} else {
-		p.products(n.Name, c, 2*p.Graph.MACs(n)*int64(p.Batch), x, norm, residual, y)
+		p.products(n.Name, c, flops, x, norm, residual, y)
 	}
 }
 

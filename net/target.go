@@ -21,7 +21,11 @@ type Target struct {
 	Texel     bool      // also binds whole ranges as texels and shuffles: conv_texel runs
 	CutFLOPs  int64     // most floating-point operations of one submission
 	CPU       bool
-	Tuning    *Tuning // what was measured to be fastest; nil for the defaults
+
+	// PanelLanes is the size of the subgroups of conv_panel, which then runs every layer that it can; 0 if it does not run.
+	PanelLanes uint32
+
+	Tuning *Tuning // what was measured to be fastest; nil for the defaults
 
 	// What conv_coopmat needs: the size of its matrices and of the subgroups that multiply them, zero if it
 	// does not run, and how large a workgroup may be.
@@ -61,6 +65,7 @@ func NewTarget(info gpu.Info, storage shaders.Storage) Target {
 		// On a GPU conv_tile shares loads through shared memory; a CPU has none to share through.
 		t.Lane = info.SubgroupBallot && info.Int64 && hasSubgroup(info, 8)
 		t.Texel = t.Lane && storage == shaders.F16 && info.SubgroupShuffle && info.Limits.MaxTexels >= t.MaxRange/16
+		t.PanelLanes = panelLanes(info, storage)
 	case gpu.Discrete:
 		t.CutFLOPs = cutDiscrete
 	}
@@ -73,4 +78,27 @@ func hasSubgroup(info gpu.Info, size uint32) bool {
 		return info.MinSubgroupSize <= size && size <= info.MaxSubgroupSize
 	}
 	return info.SubgroupSize == size && info.MinSubgroupSize == info.MaxSubgroupSize
+}
+
+// lavapipe is the driver for whose compiler conv_panel is written.
+const lavapipe = "llvmpipe"
+
+// panelLanes is the size of subgroups with which conv_panel runs; 0 if it does not.
+func panelLanes(info gpu.Info, storage shaders.Storage) uint32 {
+	half := storage == shaders.F32 || info.Float16 && info.Storage16
+	if info.DriverName != lavapipe || !info.BufferAddress || !info.Int64 || !info.SubgroupBallot || !half ||
+		info.Limits.MaxPushConstants < uint32(shaders.For(storage).ConvPanel.Push) {
+		return 0
+	}
+	for _, lanes := range []uint32{16, 8} {
+		if hasSubgroup(info, lanes) {
+			return lanes
+		}
+	}
+	return 0
+}
+
+// panel reports whether conv_panel runs a layer: its vectors are whole.
+func (t Target) panel(c convShape) bool {
+	return t.PanelLanes != 0 && c.out.C%int(t.PanelLanes/8) == 0
 }

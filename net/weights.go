@@ -117,21 +117,34 @@ type packing struct {
 	kernel         *shaders.Kernel
 	spec           []uint32
 	taps, inBlocks int                   // of the packed weights
+	turned         bool                  // conv_panel reads them
 	push           func(rows int) []byte // for a piece of that many output channels
 }
 
+// Invocations of a workgroup that turns packed weights, and workgroups of a row.
+const (
+	turnSize = 64
+	turnRow  = 1 << 12
+)
+
 func (u *uploader) packing(p Param, dtype DType, eps float32) packing {
+	k := u.packed(p, dtype, eps)
+	k.turned = !strings.HasPrefix(p.Name, "head.") && u.target.panel(convShape{out: Shape{C: blocks(p.Shape[0])}})
+	return k
+}
+
+func (u *uploader) packed(p Param, dtype DType, eps float32) packing {
 	size := uint32(64)
 	if u.target.CPU { // where a barrier costs more than the sums that it divides
 		size = 8
 	}
 	in, taps := p.Shape[1], p.Shape[2]*p.Shape[3]
 	if m := u.winograd[strings.TrimSuffix(p.Name, ".weight")]; m != 0 {
-		return packing{u.kernels.WinogradWeights, []uint32{size, uint32(dtype), 1, uint32(m)}, (m + 2) * (m + 2), blocks(in),
-			func(rows int) []byte { return shaders.Push(rows, in, eps) }}
+		return packing{kernel: u.kernels.WinogradWeights, spec: []uint32{size, uint32(dtype), 1, uint32(m)},
+			taps: (m + 2) * (m + 2), inBlocks: blocks(in), push: func(rows int) []byte { return shaders.Push(rows, in, eps) }}
 	}
-	k := packing{u.kernels.PackWeights, []uint32{size, uint32(dtype), flag(!strings.HasPrefix(p.Name, "head.")), 0}, taps, blocks(in),
-		func(rows int) []byte { return shaders.Push(rows, in, taps, p.Shape[3], eps) }}
+	k := packing{kernel: u.kernels.PackWeights, spec: []uint32{size, uint32(dtype), flag(!strings.HasPrefix(p.Name, "head.")), 0},
+		taps: taps, inBlocks: blocks(in), push: func(rows int) []byte { return shaders.Push(rows, in, taps, p.Shape[3], eps) }}
 	if p.Name == "stem.conv.weight" { // over column pairs
 		k.spec[3], k.taps, k.inBlocks = 1, p.Shape[2]*4, 1
 	}
@@ -155,6 +168,12 @@ func (u *uploader) pack(ctx context.Context, p Param, eps float32) error {
 	if err != nil {
 		return fmt.Errorf("net: tensor %q: %w", p.Name, err)
 	}
+	var turn *gpu.Pipeline
+	if k.turned {
+		if turn, err = u.dev.NewPipeline(u.kernels.TransposeWeights, turnSize); err != nil {
+			return fmt.Errorf("net: tensor %q: %w", p.Name, err)
+		}
+	}
 	rowBytes := int64(in*taps) * dtype.Size()
 	step := max(int(stagingSize/rowBytes)/8*8, 8)
 	for first := 0; first < out; first += step {
@@ -169,10 +188,14 @@ func (u *uploader) pack(ctx context.Context, p Param, eps float32) error {
 		}
 		padded := blocks(rows) * 8
 		rec := u.dev.NewRecorder()
-		rec.Dispatch(pipeline, [3]uint32{uint32(padded), 1, 1},
-			k.push(rows),
-			s.buffer.Slice(0, used),
-			gpu.Range{Buffer: dst.Buffer, Offset: dst.Offset + int64(first/8)*blockRow, Size: int64(padded/8) * blockRow})
+		packed := gpu.Range{Buffer: dst.Buffer, Offset: dst.Offset + int64(first/8)*blockRow, Size: int64(padded/8) * blockRow}
+		rec.Dispatch(pipeline, [3]uint32{uint32(padded), 1, 1}, k.push(rows), s.buffer.Slice(0, used), packed)
+		if turn != nil {
+			squares := padded / 8 * k.taps * k.inBlocks
+			groups := ceilDiv(squares, turnSize)
+			row := min(groups, turnRow)
+			rec.Dispatch(turn, [3]uint32{uint32(row), uint32(ceilDiv(groups, row)), 1}, shaders.Push(squares, row), packed)
+		}
 		if err := u.submit(s, rec); err != nil {
 			return fmt.Errorf("net: tensor %q: %w", p.Name, err)
 		}

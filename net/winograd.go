@@ -55,24 +55,38 @@ func (p *planner) winograd(m int, n Node, c convShape, x, norm, residual, y *val
 		local = 8
 	}
 	most := max(1, int(p.Target.MaxRange/size(max(c.in.C, c.out.C), 1)))
+	panel := p.Target.panel(c)
+	if panel {
+		most = min(most, max(1, int(panelBytes/(size(c.in.C, 1)*4/p.Target.Storage.Size()))))
+	}
 	for first := 0; first < p.Batch; first += most {
 		images := min(most, p.Batch-first)
 		tiles := images * tilesY * tilesX
 		grid := uint32(ceilDiv(2*tiles, local)) // an invocation makes half a block
+		products := c.products(m, images)
+		var tiling panelTiling
 		v := newValue(n.Name+".input", size(c.in.C, images))
-		products := newValue(n.Name+".products", size(c.out.C, images))
+		if panel {
+			tiling = choosePanel(p.Target, products)
+			v.size = int64(positions*ceilDiv(tiles, tiling.p)*tiling.p) * int64(c.in.C) * 32
+		}
+		z := newValue(n.Name+".products", size(c.out.C, images))
 		p.step(Step{
-			Name: n.Name + ".input", Kernel: p.kernels.WinogradInput, Spec: []uint32{uint32(local), uint32(m), flag(c.norm)},
+			Name: n.Name + ".input", Kernel: p.kernels.WinogradInput, Spec: []uint32{uint32(local), uint32(m), flag(c.norm), uint32(tiling.p)},
 			Push:   shaders.Push(c.in.H, c.in.W, tilesY, tilesX, c.in.C, first, images),
 			Groups: [3]uint32{grid, uint32(c.in.C), 1},
 		}, x, norm, v)
 		macs := int64(positions) * int64(tiles) * int64(p.Graph.Nodes[n.In[0]].Out.C) * int64(n.Out.C)
-		p.products(n.Name, c.products(m, images), 2*macs, v, v, v, products)
+		if panel {
+			p.panelProducts(n.Name, products, tiling, 0, ceilDiv(tiles, tiling.p), 2*macs, v, p.panelSums(n.Name, products, tiling), v, z)
+		} else {
+			p.products(n.Name, products, 2*macs, v, v, v, z)
+		}
 		p.step(Step{
 			Name: n.Name + ".output", Kernel: p.kernels.WinogradOutput, Spec: []uint32{uint32(local), uint32(m), flag(c.residual)},
 			Push:   shaders.Push(c.out.H, c.out.W, tilesY, tilesX, c.out.C, first, images),
 			Groups: [3]uint32{grid, uint32(c.out.C), 1},
-		}, products, residual, y)
+		}, z, residual, y)
 	}
 }
 

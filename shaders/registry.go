@@ -35,6 +35,8 @@ type Set struct {
 	ConvLane, ConvTile      *Kernel
 	ConvTexel               *Kernel // of F16 only, else nil
 	ConvCoopmat             *Kernel // of F16 only, else nil
+	Panels, ConvPanel       *Kernel
+	TransposeWeights        *Kernel // for ConvPanel
 	WinogradWeights         *Kernel
 	WinogradInput           *Kernel
 	WinogradOutput          *Kernel
@@ -52,6 +54,7 @@ func All() []*Kernel {
 	for i := range sets {
 		s := &sets[i]
 		all = append(all, s.InputU8, s.InputF32, s.PackWeights, s.ConvLane, s.ConvTile,
+			s.Panels, s.ConvPanel, s.TransposeWeights,
 			s.WinogradWeights, s.WinogradInput, s.WinogradOutput, s.MaxPool,
 			s.GNStats, s.AvgPool, s.Linear, s.Export)
 		if s.ConvTexel != nil {
@@ -97,10 +100,17 @@ func set(suffix, define string) Set {
 		ConvLane: kernel(Kernel{Name: "conv_lane", Bindings: convBindings, Push: 36,
 			Spec: lane, OneSubgroup: true, Ballot: true, Int64: true}),
 		ConvTile: kernel(Kernel{Name: "conv_tile", Bindings: convBindings, Push: 36, Spec: conv}),
+		Panels: kernel(Kernel{Name: "panels", Bindings: []Access{Read, Read, Write}, Push: 24,
+			Spec: []Spec{{"P", 8}, {"KH", 1}, {"KW", 1}, {"SH", 1}, {"SW", 1}, {"PH", 0}, {"PW", 0}, {"NORM", 0}}}),
+		ConvPanel: kernel(Kernel{Name: "conv_panel", Bindings: []Access{Read | Address, Read | Address, Read | Address, Read | Address, Write},
+			Push: 4*8 + 8*4 + 32*4, Ballot: true, Int64: true, Subgroups: 1,
+			Spec: []Spec{{"LANES", 8}, {"P", 8}, {"V", 2}, {"KC", 64}, {"CHUNKS", 1}, {"TILES", 1}, {"RESIDUAL", 0}, {"ADD", 0},
+				{"LAST", 1}, {"RAGGED", 0}, {"TALL", 0}, {"DEEP", 0}}}),
+		TransposeWeights: kernel(Kernel{Name: "transpose_weights", Bindings: []Access{ReadWrite}, Push: 8}),
 		WinogradWeights: kernel(Kernel{Name: "winograd_weights", Bindings: []Access{Read, Write}, Push: 12,
 			Spec: []Spec{{"DTYPE", 0}, {"STANDARDIZE", 1}, {"M", 4}}}),
 		WinogradInput: kernel(Kernel{Name: "winograd_input", Bindings: []Access{Read, Read, Write}, Push: 28,
-			Spec: []Spec{{"M", 4}, {"NORM", 0}}}),
+			Spec: []Spec{{"M", 4}, {"NORM", 0}, {"PANEL", 0}}}),
 		WinogradOutput: kernel(Kernel{Name: "winograd_output", Bindings: []Access{Read, Read, Write}, Push: 28,
 			Spec: []Spec{{"M", 4}, {"RESIDUAL", 0}}}),
 		MaxPool:    kernel(Kernel{Name: "maxpool", Bindings: []Access{Read, Write}, Push: 16}),

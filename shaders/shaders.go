@@ -21,7 +21,10 @@ type Access uint8
 const (
 	Read Access = 1 << iota
 	Write
-	Texels    // with Read: as a uniform texel buffer of uvec4, 16 bytes a texel; else it is a storage buffer
+	Texels // with Read: as a uniform texel buffer of uvec4, 16 bytes a texel; else it is a storage buffer
+	// Address, with Read, has the kernel read by address (GL_EXT_buffer_reference), without checks: the buffer is bound as
+	// well, so that whoever records knows, but the kernel takes its address from the push constants.
+	Address
 	ReadWrite = Read | Write
 )
 
@@ -33,7 +36,7 @@ type Kernel struct {
 	Source      string   // GLSL entry file in this folder
 	Defines     []string // NAME=VALUE preprocessor definitions of this variant
 	Bindings    []Access
-	Push        int    // bytes of push constants, at most 128
+	Push        int    // bytes of push constants, at most 256: first the addresses of the Address bindings, 8 bytes each
 	Spec        []Spec // specialization constants, constant_id = index
 	OneSubgroup bool   // the workgroup must be exactly one subgroup of local_size_x invocations
 	Ballot      bool   // uses subgroup broadcast (GL_KHR_shader_subgroup_ballot)
@@ -47,6 +50,16 @@ type Kernel struct {
 type Spec struct {
 	Name    string
 	Default uint32
+}
+
+// Addresses counts the bindings that the kernel reads by address.
+func (k *Kernel) Addresses() (n int) {
+	for _, a := range k.Bindings {
+		if a&Address != 0 {
+			n++
+		}
+	}
+	return n
 }
 
 // Code returns the kernel's SPIR-V words.

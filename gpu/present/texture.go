@@ -194,7 +194,7 @@ func (d *Device) newMapped(size int64) (_ *mapped, err error) {
 		}
 	}()
 	size = (size + 15) &^ 15
-	if m.buffer, err = d.vk.NewBuffer(size, nil); err != nil {
+	if m.buffer, err = d.vk.NewBuffer(size, nil, false); err != nil {
 		return nil, err
 	}
 	need, types := d.vk.Requirements(m.buffer)
@@ -225,7 +225,7 @@ func (m *mapped) destroy(d *Device) {
 func (d *Device) allocate(size int64, types, want uint32) (vk.Memory, error) {
 	for i, t := range d.physical.MemoryTypes {
 		if types>>i&1 == 1 && t.Flags&want == want {
-			return d.vk.Allocate(size, i)
+			return d.vk.Allocate(size, i, false)
 		}
 	}
 	return nil, errors.Join(gpu.ErrOutOfMemory, errors.New("present: no memory of the kind that is needed"))

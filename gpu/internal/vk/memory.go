@@ -5,11 +5,16 @@ import "C"
 
 import "unsafe"
 
-// NewBuffer makes a buffer for storage and transfers, shared by the queue families given. It has no memory yet.
-func (d *Device) NewBuffer(size int64, families []uint32) (Buffer, error) {
+// NewBuffer makes a buffer for storage and transfers, shared by the queue families given, and with an address where
+// that is wanted (Features.BufferAddress). It has no memory yet.
+func (d *Device) NewBuffer(size int64, families []uint32, addressable bool) (Buffer, error) {
 	var c C.VkBuffer
+	usage := BufferUsage
+	if addressable {
+		usage |= bufferUsageAddress
+	}
 	err := d.do("vkCreateBuffer", func() C.VkResult {
-		return C.bgCreateBuffer(d.c, C.uint64_t(size), C.VkBufferUsageFlags(BufferUsage), C.uint32_t(len(families)),
+		return C.bgCreateBuffer(d.c, C.uint64_t(size), C.VkBufferUsageFlags(usage), C.uint32_t(len(families)),
 			(*C.uint32_t)(unsafe.SliceData(families)), &c)
 	})
 	return to[Buffer](c), err
@@ -26,11 +31,11 @@ func (d *Device) Requirements(b Buffer) (size int64, types uint32) {
 	return clamp(uint64(s)), uint32(t)
 }
 
-// Allocate allocates memory of a type, given by its index in Physical.MemoryTypes.
-func (d *Device) Allocate(size int64, memoryType int) (Memory, error) {
+// Allocate allocates memory of a type, given by its index in Physical.MemoryTypes; addressable for buffers that are.
+func (d *Device) Allocate(size int64, memoryType int, addressable bool) (Memory, error) {
 	var c C.VkDeviceMemory
 	err := d.do("vkAllocateMemory", func() C.VkResult {
-		return C.bgAllocate(d.c, C.uint64_t(size), C.uint32_t(memoryType), &c)
+		return C.bgAllocate(d.c, C.uint64_t(size), C.uint32_t(memoryType), C.VkBool32(btoi(addressable)), &c)
 	})
 	return to[Memory](c), err
 }
@@ -43,6 +48,11 @@ func (d *Device) Bind(b Buffer, m Memory) error {
 	return d.do("vkBindBufferMemory", func() C.VkResult {
 		return C.bgBind(d.c, to[C.VkBuffer](b), to[C.VkDeviceMemory](m))
 	})
+}
+
+// BufferAddress returns the device's address of an addressable buffer that has memory.
+func (d *Device) BufferAddress(b Buffer) uint64 {
+	return uint64(C.bgBufferAddress(d.c, to[C.VkBuffer](b)))
 }
 
 // Map maps the first size bytes of host visible memory for as long as it lives.

@@ -13,6 +13,7 @@ type Features struct {
 	TimelineSemaphore   bool
 	Int64               bool // 64-bit integers in shaders
 	CooperativeMatrix   bool // and the Vulkan memory model, which its SPIR-V needs
+	BufferAddress       bool // buffers have addresses that shaders read from
 }
 
 func (f Features) bits() (bits C.uint32_t) {
@@ -26,6 +27,7 @@ func (f Features) bits() (bits C.uint32_t) {
 		{f.TimelineSemaphore, C.BG_FEATURE_TIMELINE_SEMAPHORE},
 		{f.Int64, C.BG_FEATURE_INT64},
 		{f.CooperativeMatrix, C.BG_FEATURE_COOPERATIVE_MATRIX},
+		{f.BufferAddress, C.BG_FEATURE_BUFFER_ADDRESS},
 	} {
 		if v.has {
 			bits |= v.bit
@@ -127,6 +129,7 @@ func (in *Instance) Describe(handle PhysicalDevice, apiVersion uint32) (*Physica
 		TimelineSemaphore:   c.features&C.BG_FEATURE_TIMELINE_SEMAPHORE != 0,
 		Int64:               c.features&C.BG_FEATURE_INT64 != 0,
 		CooperativeMatrix:   c.features&C.BG_FEATURE_COOPERATIVE_MATRIX != 0,
+		BufferAddress:       c.features&C.BG_FEATURE_BUFFER_ADDRESS != 0,
 	}
 	p.Limits = limitsOf(c)
 	for _, t := range c.memory.memoryTypes[:c.memory.memoryTypeCount] {

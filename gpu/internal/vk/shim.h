@@ -27,6 +27,7 @@ enum {
     BG_EXT_PORTABILITY_SUBSET = 32,
     BG_EXT_VULKAN_MEMORY_MODEL = 64,
     BG_EXT_COOPERATIVE_MATRIX = 128,
+    BG_EXT_BUFFER_DEVICE_ADDRESS = 256,
 };
 
 // Device features that are switched on where they are offered.
@@ -37,6 +38,7 @@ enum {
     BG_FEATURE_TIMELINE_SEMAPHORE = 8,
     BG_FEATURE_INT64 = 16,
     BG_FEATURE_COOPERATIVE_MATRIX = 32,  // with the memory model, which SPIR-V then needs
+    BG_FEATURE_BUFFER_ADDRESS = 64,
 };
 
 #define BG_MAX_FAMILIES 16
@@ -75,6 +77,7 @@ typedef struct bgDevice {
 #define X(name) PFN_vk##name name;
     BG_DEVICE_CALLS(X)
 #undef X
+    PFN_vkGetBufferDeviceAddress GetBufferDeviceAddress;  // NULL without the feature
 } bgDevice;
 
 // bgPhysical is what is asked of a physical device, flattened.
@@ -131,9 +134,10 @@ VkResult bgCreateBuffer(const bgDevice *d, uint64_t size, VkBufferUsageFlags usa
                         const uint32_t *families, VkBuffer *out);
 void bgDestroyBuffer(const bgDevice *d, VkBuffer b);
 void bgBufferRequirements(const bgDevice *d, VkBuffer b, uint64_t *size, uint32_t *types);
-VkResult bgAllocate(const bgDevice *d, uint64_t size, uint32_t type, VkDeviceMemory *out);
+VkResult bgAllocate(const bgDevice *d, uint64_t size, uint32_t type, VkBool32 addressable, VkDeviceMemory *out);
 void bgFree(const bgDevice *d, VkDeviceMemory m);
 VkResult bgBind(const bgDevice *d, VkBuffer b, VkDeviceMemory m);
+uint64_t bgBufferAddress(const bgDevice *d, VkBuffer b);
 VkResult bgMap(const bgDevice *d, VkDeviceMemory m, void **out);
 VkResult bgInvalidate(const bgDevice *d, VkDeviceMemory m);
 VkResult bgCreateFence(const bgDevice *d, VkFence *out);

@@ -60,14 +60,23 @@ void bgBufferRequirements(const bgDevice *d, VkBuffer b, uint64_t *size, uint32_
     *types = r.memoryTypeBits;
 }
 
-VkResult bgAllocate(const bgDevice *d, uint64_t size, uint32_t type, VkDeviceMemory *out) {
-    VkMemoryAllocateInfo info = {
-        .sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO, .allocationSize = size, .memoryTypeIndex = type};
+VkResult bgAllocate(const bgDevice *d, uint64_t size, uint32_t type, VkBool32 addressable, VkDeviceMemory *out) {
+    VkMemoryAllocateFlagsInfo flags = {.sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_FLAGS_INFO,
+                                       .flags = VK_MEMORY_ALLOCATE_DEVICE_ADDRESS_BIT};
+    VkMemoryAllocateInfo info = {.sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO,
+                                 .pNext = addressable ? &flags : NULL,
+                                 .allocationSize = size,
+                                 .memoryTypeIndex = type};
     return d->AllocateMemory(d->handle, &info, NULL, out);
 }
 
 void bgFree(const bgDevice *d, VkDeviceMemory m) { d->FreeMemory(d->handle, m, NULL); }
 VkResult bgBind(const bgDevice *d, VkBuffer b, VkDeviceMemory m) { return d->BindBufferMemory(d->handle, b, m, 0); }
+
+uint64_t bgBufferAddress(const bgDevice *d, VkBuffer b) {
+    VkBufferDeviceAddressInfo info = {.sType = VK_STRUCTURE_TYPE_BUFFER_DEVICE_ADDRESS_INFO, .buffer = b};
+    return d->GetBufferDeviceAddress(d->handle, &info);
+}
 
 VkResult bgMap(const bgDevice *d, VkDeviceMemory m, void **out) {
     return d->MapMemory(d->handle, m, 0, VK_WHOLE_SIZE, 0, out);

@@ -21,6 +21,7 @@ static const struct {
     {"VK_KHR_portability_subset", BG_EXT_PORTABILITY_SUBSET},
     {"VK_KHR_vulkan_memory_model", BG_EXT_VULKAN_MEMORY_MODEL},
     {"VK_KHR_cooperative_matrix", BG_EXT_COOPERATIVE_MATRIX},
+    {"VK_KHR_buffer_device_address", BG_EXT_BUFFER_DEVICE_ADDRESS},
 };
 enum { EXTENSIONS = sizeof extensionNames / sizeof *extensionNames };
 
@@ -99,6 +100,7 @@ typedef struct {
     VkPhysicalDeviceTimelineSemaphoreFeatures timeline;
     VkPhysicalDeviceVulkanMemoryModelFeatures memoryModel;
     VkPhysicalDeviceCooperativeMatrixFeaturesKHR matrix;
+    VkPhysicalDeviceBufferDeviceAddressFeatures address;
 } featureChain;
 
 static void link(featureChain *f, const bgPhysical *p) {
@@ -109,6 +111,7 @@ static void link(featureChain *f, const bgPhysical *p) {
     f->timeline.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_TIMELINE_SEMAPHORE_FEATURES;
     f->memoryModel.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_MEMORY_MODEL_FEATURES;
     f->matrix.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_FEATURES_KHR;
+    f->address.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_BUFFER_DEVICE_ADDRESS_FEATURES;
     f->head.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2;
     f->head.pNext = &f->storage;
     if (offers(p, BG_EXT_FLOAT16_INT8, VK_API_VERSION_1_2)) {
@@ -130,6 +133,10 @@ static void link(featureChain *f, const bgPhysical *p) {
     if (offers(p, BG_EXT_COOPERATIVE_MATRIX, 0)) {
         f->matrix.pNext = f->head.pNext;
         f->head.pNext = &f->matrix;
+    }
+    if (offers(p, BG_EXT_BUFFER_DEVICE_ADDRESS, VK_API_VERSION_1_2)) {
+        f->address.pNext = f->head.pNext;
+        f->head.pNext = &f->address;
     }
 }
 
@@ -174,6 +181,7 @@ VkResult bgDescribe(const bgInstance *in, VkPhysicalDevice phys, uint32_t apiVer
     if (f.sizes.subgroupSizeControl && f.sizes.computeFullSubgroups) p->features |= BG_FEATURE_SUBGROUP_SIZE_CONTROL;
     if (f.timeline.timelineSemaphore) p->features |= BG_FEATURE_TIMELINE_SEMAPHORE;
     if (f.head.features.shaderInt64) p->features |= BG_FEATURE_INT64;
+    if (f.address.bufferDeviceAddress) p->features |= BG_FEATURE_BUFFER_ADDRESS;
     if (f.matrix.cooperativeMatrix && f.memoryModel.vulkanMemoryModel) {
         p->features |= BG_FEATURE_COOPERATIVE_MATRIX;
         r = findMatrices(in, phys, p);
@@ -208,6 +216,9 @@ static VkResult resolveDevice(PFN_vkGetDeviceProcAddr get, VkDevice handle, bgDe
 #define X(name) ok &= (d->name = (PFN_vk##name)get(handle, "vk" #name)) != NULL;
     BG_DEVICE_CALLS(X)
 #undef X
+    d->GetBufferDeviceAddress = (PFN_vkGetBufferDeviceAddress)get(handle, "vkGetBufferDeviceAddress");
+    if (d->GetBufferDeviceAddress == NULL)
+        d->GetBufferDeviceAddress = (PFN_vkGetBufferDeviceAddress)get(handle, "vkGetBufferDeviceAddressKHR");
     if (!ok) {
         free(d);
         return VK_ERROR_INCOMPATIBLE_DRIVER;
@@ -236,6 +247,8 @@ VkResult bgCreateDevice(const bgInstance *in, VkPhysicalDevice phys, const bgPhy
     f.float16.shaderFloat16 = (features & BG_FEATURE_FLOAT16) != 0;
     f.sizes.subgroupSizeControl = f.sizes.computeFullSubgroups = (features & BG_FEATURE_SUBGROUP_SIZE_CONTROL) != 0;
     f.matrix.cooperativeMatrix = f.memoryModel.vulkanMemoryModel = (features & BG_FEATURE_COOPERATIVE_MATRIX) != 0;
+    f.address.bufferDeviceAddress = (features & BG_FEATURE_BUFFER_ADDRESS) != 0;
+    f.address.bufferDeviceAddressCaptureReplay = f.address.bufferDeviceAddressMultiDevice = VK_FALSE;
     f.timeline.timelineSemaphore = (features & BG_FEATURE_TIMELINE_SEMAPHORE) != 0;
     const char *names[EXTENSIONS + BG_MAX_EXTENSIONS];
     uint32_t count = 0;

@@ -43,6 +43,8 @@ const (
 	BufferUsage = uint32(vulkan.BufferUsageStorageBufferBit | vulkan.BufferUsageUniformTexelBufferBit |
 		vulkan.BufferUsageTransferSrcBit | vulkan.BufferUsageTransferDstBit)
 
+	bufferUsageAddress = uint32(0x20000) // VK_BUFFER_USAGE_SHADER_DEVICE_ADDRESS_BIT, which the binding does not know
+
 	StageCompute  = uint32(vulkan.PipelineStageComputeShaderBit)
 	StageTransfer = uint32(vulkan.PipelineStageTransferBit)
 	StageHost     = uint32(vulkan.PipelineStageHostBit)

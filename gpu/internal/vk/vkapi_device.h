@@ -74,6 +74,19 @@ typedef struct VkMemoryAllocateInfo {
     uint32_t memoryTypeIndex;
 } VkMemoryAllocateInfo;
 
+typedef struct VkMemoryAllocateFlagsInfo {
+    VkStructureType sType;
+    const void *pNext;
+    uint32_t flags;
+    uint32_t deviceMask;
+} VkMemoryAllocateFlagsInfo;
+
+typedef struct VkBufferDeviceAddressInfo {
+    VkStructureType sType;
+    const void *pNext;
+    VkBuffer buffer;
+} VkBufferDeviceAddressInfo;
+
 typedef struct VkMappedMemoryRange {
     VkStructureType sType;
     const void *pNext;

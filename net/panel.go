@@ -1,0 +1,172 @@
+package net
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/bitgpu/bitgpu/shaders"
+)
+
+// This file plans convolutions by conv_panel: how its tiles are cut, and the steps that bring an operand into panels
+// and multiply it.
+
+// panelTiling is how conv_panel cuts the products of a layer up. The names are those of its specialization constants:
+// a subgroup takes kc of the products for v vectors of channels and p pixels.
+type panelTiling struct {
+	p, v, kc, chunks, tiles int
+	parts                   int // dispatches that the products are divided among
+}
+
+// What panelTilings weighs, in instructions of lavapipe's code: of a subgroup, of each vector that it passes on, and of a
+// workgroup. Code beyond panelCode instructions runs slower, for it leaves the processor's cache of decoded ones.
+const (
+	panelSubgroup  = 450
+	panelVector    = 40
+	panelWorkgroup = 250
+	panelCode      = 3600
+)
+
+// Limits of conv_panel itself.
+const (
+	panelSubgroups = 32   // of a workgroup
+	panelGrid      = 1024 // workgroups in x, y or z
+	panelFlat      = 32   // workgroups in y and z without a second look-up
+)
+
+// panelBytes is how much memory panels should take: a layer whose operand takes more is cut up.
+const panelBytes = 24 << 20
+
+// productsOf is the number of products that make one value.
+func (c convShape) productsOf() int { return 8 * c.kh * c.kw * c.in.C }
+
+// cost estimates the instructions that a layer takes.
+func (t panelTiling) cost(c convShape, lanes int) int {
+	vectors := t.v * t.p
+	subgroup := panelSubgroup + t.kc*(2*vectors+t.p+t.v*(lanes/8))
+	if t.chunks > 1 {
+		subgroup += panelVector * vectors
+	}
+	if subgroup > panelCode {
+		subgroup += (subgroup - panelCode) / 2
+	}
+	groups := ceilDiv(c.out.Pixels(), t.p) * t.parts * c.images * (c.out.C * 8 / (t.v * lanes * t.tiles))
+	return groups * (panelWorkgroup + t.tiles*t.chunks*subgroup)
+}
+
+// panelTilings lists those worth trying for a layer, the default first. There is always one where lanes/8 divides the
+// layer's output blocks.
+func panelTilings(t Target, c convShape) []panelTiling {
+	lanes, products := int(t.PanelLanes), c.productsOf()
+	var all []panelTiling
+	for _, p := range []int{8, 9, 7, 6, 5, 4} {
+		for _, v := range []int{2, 3, 1} {
+			perVector := lanes / 8
+			if c.out.C%(v*perVector) != 0 {
+				continue
+			}
+			for chunks := 1; chunks <= min(v*p, panelSubgroups); chunks++ {
+				if v*p%chunks != 0 || products%chunks != 0 {
+					continue
+				}
+				kc, parts := panelChunk(products/chunks, v*p)
+				tile := panelTiling{p, v, kc, chunks, 1, parts}
+				for more := range panelSubgroups / chunks {
+					n := more + 1
+					shared := n * chunks * v * p * lanes * 4
+					if c.out.C/(v*perVector)%n == 0 && n*chunks*lanes <= int(t.MaxInvocations) && shared <= int(t.MaxShared) {
+						tile.tiles = n
+					}
+				}
+				all = append(all, tile)
+			}
+		}
+	}
+	slices.SortStableFunc(all, func(a, b panelTiling) int { return cmp.Compare(a.cost(c, lanes), b.cost(c, lanes)) })
+	return all[:min(len(all), 6)]
+}
+
+// panelChunk divides products into parts of kc: as many as fit the code that is fast, if that divides them.
+func panelChunk(products, vectors int) (kc, parts int) {
+	most := max(panelCode/(3*vectors), 1)
+	for parts = ceilDiv(products, most); parts < products; parts++ {
+		if products%parts == 0 && products/parts*2 >= most {
+			return products / parts, parts
+		}
+	}
+	for parts = ceilDiv(products, most); products%parts != 0; parts++ {
+	}
+	return products / parts, parts
+}
+
+// choosePanel returns the tiling of a layer.
+func choosePanel(t Target, c convShape) panelTiling { return panelTilings(t, c)[0] }
+
+// panels plans a convolution: slices of pixels are brought into panels and multiplied, one after the other.
+func (p *planner) panels(name string, c convShape, flops int64, x, norm, residual, y *value) {
+	t := choosePanel(p.Target, c)
+	perTile := int64(c.images) * int64(c.productsOf()) * int64(t.p) * 4
+	tiles := ceilDiv(c.out.Pixels(), t.p)
+	most := int(min(max(panelBytes/perTile, 1), panelGrid, int64(tiles)))
+	most = ceilDiv(tiles, ceilDiv(tiles, most)) // equal slices
+	sums := p.panelSums(name, c, t)
+	for first := 0; first < tiles; first += most {
+		slice := min(most, tiles-first)
+		begin := first * t.p
+		pixels := min(slice*t.p, c.out.Pixels()-begin)
+		v := newValue(name+".panels", int64(slice)*perTile)
+		p.step(Step{
+			Name: name + ".panels", Kernel: p.kernels.Panels,
+			Spec: []uint32{64, uint32(t.p), uint32(c.kh), uint32(c.kw), uint32(c.sh), uint32(c.sw),
+				uint32(c.ph), uint32(c.pw), flag(c.norm)},
+			Push:   shaders.Push(c.in.H, c.in.W, c.out.W, c.in.C, begin, pixels),
+			Groups: [3]uint32{uint32(ceilDiv(pixels, 64)), uint32(c.kh * c.kw * c.in.C), uint32(c.images)},
+		}, x, norm, v)
+		p.panelProducts(name, c, t, begin, slice, flops*int64(pixels)/int64(c.out.Pixels()), v, sums, residual, y)
+	}
+}
+
+// panelSums is the place for the sums of all parts but the last; nil if there is one part.
+func (p *planner) panelSums(name string, c convShape, t panelTiling) *value {
+	if t.parts == 1 {
+		return nil
+	}
+	return newValue(name+".sums", int64(c.images*c.out.C)*int64(c.out.Pixels())*32)
+}
+
+// panelProducts multiplies panels of so many tiles from the pixel begin on.
+func (p *planner) panelProducts(name string, c convShape, t panelTiling, begin, tiles int, flops int64, v, sums, residual, y *value) {
+	lanes := int(p.Target.PanelLanes)
+	perBlock := int64(c.positions*c.productsOf()) * p.blockBytes()
+	step := t.v * lanes / 8 * t.tiles
+	most := c.out.C
+	if perBlock*int64(most) > p.Target.MaxRange || most/step > panelGrid {
+		most = max(min(int(p.Target.MaxRange/perBlock), panelGrid*step)/step*step, step)
+	}
+	for first := 0; first < c.out.C; first += most {
+		count := min(most, c.out.C-first)
+		w := Ref{Space: WeightSpace, Name: name + ".weight", Offset: int64(first) * perBlock, Size: int64(count) * perBlock}
+		for part := range t.parts {
+			last := part == t.parts-1
+			groups := [3]uint32{uint32(tiles), uint32(count / step), uint32(c.images)}
+			s := Step{
+				Name: name, Kernel: p.kernels.ConvPanel, Groups: groups,
+				Spec: []uint32{uint32(lanes * t.tiles * t.chunks), uint32(lanes), uint32(t.p), uint32(t.v), uint32(t.kc), uint32(t.chunks),
+					uint32(t.tiles), flag(c.residual && last), flag(part > 0), flag(last), flag(c.out.Pixels()%t.p != 0),
+					flag(groups[1] > panelFlat), flag(groups[2] > panelFlat)},
+				Push:  shaders.Push(c.productsOf(), part*t.kc*t.chunks, c.positions, tiles, begin, c.out.Pixels(), first, c.out.C),
+				FLOPs: flops * int64(count) / int64(c.out.C) / int64(t.parts),
+			}
+			for i := range 32 {
+				s.Push = append(s.Push, shaders.Push(i)...)
+			}
+			add, to := v, y
+			if part > 0 {
+				add = sums
+			}
+			if !last {
+				to = sums
+			}
+			p.step(s, v, w, residual, add, to)
+		}
+	}
+}

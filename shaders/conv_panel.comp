@@ -1,0 +1,185 @@
+#version 450
+// Convolution for lavapipe: a matrix product without loops, of the operand in panels (panel.glsl) and weights in squares
+// that transpose_weights has turned. Lanes are output channels. docs/RATIONALE.md, "Straight lines for lavapipe", says why:
+// outside of loops and branches Mesa 25.0 makes one instruction of a load whose address is the same in all lanes, by
+// constants and push constants alone; and LLVM makes one vector load of such loads side by side. So everything is read by
+// address, and numbers of workgroups and subgroups are looked up in a table of push constants (known).
+//
+//   y[n][o][p] = residual + sum over k of w[o][k] * x[n][p][k]
+//
+//   binding 0  x: panels of the pixels [begin, begin + P*tiles) of every image
+//   binding 1  w: [outBlocks][positions][K/8][8 input channels][8 output channels]
+//   binding 2  residual: as y; not read unless RESIDUAL
+//   binding 3  sums: as y, binary32; added if ADD
+//   binding 4  y: Block [N][planes][pixels], or the sums if not LAST
+//
+// A subgroup multiplies KC of the products for a tile of P pixels and V times its size in channels; CHUNKS subgroups share a
+// tile, leave what they have in shared memory, and each finishes some of the vectors of the tile: CHUNKS divides V*P. A
+// dispatch does the products [part, part + CHUNKS*KC) of K. A workgroup has TILES such tiles, next to each other in
+// channels. Where pixels do not fill the last tile, RAGGED must be set. y as in conv.glsl: output blocks [first, ...) of planes.
+//
+// Grid: x = tiles of pixels, y = tiles of channels over TILES, z = image or position; at most 1024 in x, and 32 in y
+// unless TALL, and in z unless DEEP, then 1024.
+#extension GL_GOOGLE_include_directive : require
+#extension GL_EXT_buffer_reference : require
+#extension GL_EXT_control_flow_attributes : enable
+#extension GL_EXT_shader_16bit_storage : require
+#extension GL_EXT_shader_explicit_arithmetic_types_float16 : require
+#extension GL_EXT_shader_explicit_arithmetic_types_int64 : require
+#extension GL_KHR_shader_subgroup_ballot : require
+#extension GL_KHR_shader_subgroup_basic : require
+#include "block.glsl"
+
+layout(local_size_x_id = 0) in;
+layout(constant_id = 1) const int LANES = 8; // of a subgroup: 8 or 16
+layout(constant_id = 2) const int P = 8;
+layout(constant_id = 3) const int V = 2;
+layout(constant_id = 4) const int KC = 64;
+layout(constant_id = 5) const int CHUNKS = 1;
+layout(constant_id = 6) const int TILES = 1;
+layout(constant_id = 7) const bool RESIDUAL = false;
+layout(constant_id = 8) const bool ADD = false;
+layout(constant_id = 9) const bool LAST = true;
+layout(constant_id = 10) const bool RAGGED = false;
+layout(constant_id = 11) const bool TALL = false;
+layout(constant_id = 12) const bool DEEP = false;
+
+const int TILE = V * P;           // vectors of a tile
+const int B = LANES / 8;          // blocks of a vector
+const int SHARE = TILE / CHUNKS;  // vectors that a subgroup finishes
+
+#if F16
+#define STORED float16_t
+#define SIZEOF 2
+#else
+#define STORED float
+#define SIZEOF 4
+#endif
+layout(buffer_reference, std430, buffer_reference_align = 4) readonly buffer Floats { float v[]; };
+layout(buffer_reference, std430, buffer_reference_align = 4) readonly buffer Stored { STORED v[]; };
+layout(std430, binding = 4) writeonly buffer Y { Block y[]; };
+layout(std430, binding = 4) writeonly buffer Sums { vec4 sums4[]; };
+layout(push_constant) uniform Push {
+  Floats x;
+  Stored w, residual;
+  Floats sums;
+  int products, part, positions, tiles, begin, pixels, first, planes;
+  uint known[32]; // 0, 1, 2 ...
+};
+
+shared vec4 partial[CHUNKS > 1 ? TILES * CHUNKS * TILE * LANES / 4 : 1];
+
+// v, below 32 or 1024, as a value that the compiler knows to be the same for the whole subgroup.
+uint known5(uint v) { return known[v & 31u]; }
+uint known10(uint v) { return known[v & 31u] + (known[(v >> 5) & 31u] << 5); }
+
+// A vector with lane i holding from[i].
+#define GATHER(T, from)                                                                            \
+  T r = from[0];                                                                                   \
+  [[unroll]] for (int i = 1; i < LANES; i++) r = lane == i ? from[i] : r;                          \
+  return r;
+
+int lane;
+
+// Eight consecutive values for the first lanes and, if there are more, eight for the others.
+STORED stored(Stored p, Stored q, int at) {
+  STORED t[16];
+  [[unroll]] for (int i = 0; i < 8; i++) t[i] = p.v[at + i];
+  if (LANES > 8) [[unroll]] for (int i = 0; i < 8; i++) t[8 + i] = q.v[at + i];
+  GATHER(STORED, t)
+}
+
+float floats(Floats p, Floats q) {
+  float t[16];
+  [[unroll]] for (int i = 0; i < 8; i++) t[i] = p.v[i];
+  if (LANES > 8) [[unroll]] for (int i = 0; i < 8; i++) t[8 + i] = q.v[i];
+  GATHER(float, t)
+}
+
+float fromPartial(uint at) {
+  float t[16];
+  [[unroll]] for (int h = 0; h < LANES / 4; h++) {
+    vec4 q = partial[at + h];
+    t[4 * h] = q.x, t[4 * h + 1] = q.y, t[4 * h + 2] = q.z, t[4 * h + 3] = q.w;
+  }
+  GATHER(float, t)
+}
+
+// Four lanes of v, from one on, and a block of eight: broadcasts take literals.
+#define FOUR(v, from)                                                                              \
+  vec4(subgroupBroadcast(v, from), subgroupBroadcast(v, from + 1), subgroupBroadcast(v, from + 2), \
+       subgroupBroadcast(v, from + 3))
+#if F16
+#define PAIR(h, from) (subgroupBroadcast(h, from) | subgroupBroadcast(h, from + 1) << 16)
+#define BLOCK(h, from)                                                                             \
+  Block(uvec4(PAIR(h, from), PAIR(h, from + 2), PAIR(h, from + 4), PAIR(h, from + 6)))
+uint encode(float v) { return packHalf2x16(vec2(roundHalf(v), 0.0)); }
+#else
+#define BLOCK(v, from) Block(FOUR(v, from), FOUR(v, from + 4))
+float encode(float v) { return v; }
+#endif
+
+void main() {
+  lane = int(gl_SubgroupInvocationID);
+  uint subgroup = TILES * CHUNKS > 1 ? known5(gl_SubgroupID) & 31u : 0u;
+  uint chunk = subgroup % CHUNKS, tile = known10(gl_WorkGroupID.x), row = gl_WorkGroupID.y, z = gl_WorkGroupID.z;
+  uint image = DEEP ? known10(z) : known5(z);
+  uint channels = (TALL ? known10(row) : known5(row)) * TILES + subgroup / CHUNKS;
+  uint position = positions > 1 ? image : 0u; // positions is 1 or the number of images
+  int outBlock = int(channels) * V * B, k0 = part + int(chunk) * KC;
+
+  uint64_t weights = uint64_t(w) + uint64_t(outBlock * positions + int(position)) * uint64_t(products * 8 * SIZEOF);
+  Stored wp[V * B];
+  [[unroll]] for (int b = 0; b < V * B; b++)
+    wp[b] = Stored(weights + uint64_t(k0 * 8 * SIZEOF) + uint64_t(b * positions) * uint64_t(products * 8 * SIZEOF));
+  Floats xp = Floats(uint64_t(x) + uint64_t((int(image) * tiles + int(tile)) * products + k0) * uint64_t(4 * P));
+
+  float acc[TILE];
+  [[unroll]] for (int i = 0; i < TILE; i++) acc[i] = 0.0;
+  [[unroll]] for (int k = 0; k < KC; k++) {
+    float wv[V];
+    [[unroll]] for (int v = 0; v < V; v++) wv[v] = float(stored(wp[v * B], wp[v * B + B - 1], k * 8));
+    [[unroll]] for (int p = 0; p < P; p++) {
+      float a = xp.v[k * P + p];
+      [[unroll]] for (int v = 0; v < V; v++) acc[v * P + p] = fma(a, wv[v], acc[v * P + p]);
+    }
+  }
+  if (CHUNKS > 1) {
+    [[unroll]] for (int i = 0; i < TILE; i++) {
+      uint at = (subgroup * TILE + i) * (LANES / 4);
+      partial[at] = FOUR(acc[i], 0), partial[at + 1] = FOUR(acc[i], 4);
+      if (LANES > 8) partial[at + 2] = FOUR(acc[i], 8), partial[at + 3] = FOUR(acc[i], 12);
+    }
+    barrier();
+  }
+
+  [[unroll]] for (int j = 0; j < SHARE; j++) {
+    uint i = chunk * SHARE + j;
+    float s = 0.0;
+    if (CHUNKS > 1) {
+      [[unroll]] for (int c = 0; c < CHUNKS; c++)
+        s += fromPartial(((subgroup - chunk + c) * TILE + i) * (LANES / 4));
+    } else {
+      s = acc[j];
+    }
+    int pixel = begin + int(tile) * P + int(i % P), inside = RAGGED ? min(pixel, pixels - 1) : pixel;
+    int plane = int(image) * planes + first + outBlock + int(i / P) * B;
+    uint64_t block = uint64_t(plane * pixels + inside), next = block + uint64_t(pixels);
+    if (ADD) s += floats(Floats(uint64_t(sums) + block * 32ul), Floats(uint64_t(sums) + next * 32ul));
+    if (RESIDUAL) {
+      s += float(stored(Stored(uint64_t(residual) + block * uint64_t(8 * SIZEOF)),
+                        Stored(uint64_t(residual) + next * uint64_t(8 * SIZEOF)), 0));
+    }
+    if (!RAGGED || pixel < pixels) {
+      int at = plane * pixels + pixel;
+      if (LAST) {
+        y[at] = BLOCK(encode(s), 0);
+        if (LANES > 8) y[at + pixels] = BLOCK(encode(s), 8);
+      } else {
+        sums4[2 * at] = FOUR(s, 0), sums4[2 * at + 1] = FOUR(s, 4);
+        at += pixels;
+        if (LANES > 8) sums4[2 * at] = FOUR(s, 8), sums4[2 * at + 1] = FOUR(s, 12);
+      }
+    }
+  }
+}
