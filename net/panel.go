@@ -17,11 +17,12 @@ type panelTiling struct {
 	parts                   int // dispatches that the products are divided among
 }
 
-// What panelTilings weighs, in instructions of lavapipe's code: of a subgroup, of each vector that it passes on, and of a
-// workgroup. Code beyond panelCode instructions runs slower, for it leaves the processor's cache of decoded ones.
+// What panelTilings weighs, in instructions of lavapipe's code: of a subgroup, of each vector that it passes on to others or
+// to another part, and of a workgroup. Code beyond panelCode instructions runs slower, for it leaves the processor's cache of decoded ones.
 const (
 	panelSubgroup  = 450
 	panelVector    = 40
+	panelSum       = 150
 	panelWorkgroup = 250
 	panelCode      = 3600
 )
@@ -42,9 +43,9 @@ func (c convShape) productsOf() int { return 8 * c.kh * c.kw * c.in.C }
 // cost estimates the instructions that a layer takes.
 func (t panelTiling) cost(c convShape, lanes int) int {
 	vectors := t.v * t.p
-	subgroup := panelSubgroup + t.kc*(2*vectors+t.p+t.v*(lanes/8))
-	if t.chunks > 1 {
-		subgroup += panelVector * vectors
+	subgroup := panelSubgroup + t.kc*(2*vectors+t.p+t.v*(lanes/8)) + panelVector*vectors
+	if t.parts > 1 {
+		subgroup += panelSum * ceilDiv(vectors, t.chunks)
 	}
 	if subgroup > panelCode {
 		subgroup += (subgroup - panelCode) / 2
@@ -98,8 +99,23 @@ func panelChunk(products, vectors int) (kc, parts int) {
 	return products / parts, parts
 }
 
-// choosePanel returns the tiling of a layer.
-func choosePanel(t Target, c convShape) panelTiling { return panelTilings(t, c)[0] }
+// choosePanel returns the tiling of a layer: what the target was tuned to, else the default.
+func choosePanel(t Target, c convShape) panelTiling {
+	all := panelTilings(t, c)
+	if tuned := t.Tuning.conv(c.layer(t.Storage), c.pixels()); tuned != nil && tuned.Kernel == shaders.For(t.Storage).ConvPanel.Name {
+		for _, tiling := range all {
+			if slices.Equal(tiling.constants(), tuned.Constants) {
+				return tiling
+			}
+		}
+	}
+	return all[0]
+}
+
+// constants are how a tuning knows a tiling.
+func (t panelTiling) constants() []uint32 {
+	return []uint32{uint32(t.p), uint32(t.v), uint32(t.kc), uint32(t.chunks), uint32(t.tiles)}
+}
 
 // panels plans a convolution: slices of pixels are brought into panels and multiplied, one after the other.
 func (p *planner) panels(name string, c convShape, flops int64, x, norm, residual, y *value) {
@@ -155,6 +171,9 @@ func (p *planner) panelProducts(name string, c convShape, t panelTiling, begin, 
 					flag(groups[1] > panelFlat), flag(groups[2] > panelFlat)},
 				Push:  shaders.Push(c.productsOf(), part*t.kc*t.chunks, c.positions, tiles, begin, c.out.Pixels(), first, c.out.C),
 				FLOPs: flops * int64(count) / int64(c.out.C) / int64(t.parts),
+			}
+			if begin == 0 && first == 0 && part == 0 {
+				s.conv = &c
 			}
 			for i := range 32 {
 				s.Push = append(s.Push, shaders.Push(i)...)

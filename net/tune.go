@@ -144,6 +144,9 @@ func (t *tuner) convs(ctx context.Context, plans map[int]*Plan, progress func(in
 func (t *tuner) conv(ctx context.Context, s Step) (TunedConv, error) {
 	c := *s.conv
 	best := TunedConv{Layer: c.layer(t.target.Storage), Pixels: c.pixels(), Seconds: math.Inf(1)}
+	if t.target.panel(c) {
+		return t.panel(ctx, s.Name, c, best)
+	}
 	for _, m := range convFamily {
 		if !m.usable(t.target) || m.fast != nil && !m.fast(t.target) {
 			continue
@@ -165,6 +168,34 @@ func (t *tuner) conv(ctx context.Context, s Step) (TunedConv, error) {
 			if seconds < best.Seconds {
 				best.Kernel, best.Constants, best.Seconds = candidate.Kernel.Name, tiling.constants, seconds
 			}
+		}
+	}
+	return best, nil
+}
+
+// panel finds the fastest tiling of conv_panel for a layer.
+func (t *tuner) panel(ctx context.Context, name string, c convShape, best TunedConv) (TunedConv, error) {
+	best.Kernel = shaders.For(t.target.Storage).ConvPanel.Name
+	for i, tiling := range panelTilings(t.target, c) {
+		p := newPlanner(&Plan{Graph: t.graph, Target: t.target, Batch: c.images})
+		tiles := min(ceilDiv(c.out.Pixels(), tiling.p), panelGrid)
+		v := newValue("panels", int64(c.images*tiles*c.productsOf()*tiling.p)*4)
+		y := newValue("result", int64(c.images*c.out.C*c.out.Pixels())*p.blockBytes())
+		p.panelProducts(name, c, tiling, 0, tiles, 0, v, p.panelSums(name, c, tiling), y, y)
+		var seconds float64
+		for _, s := range p.Steps {
+			one, err := t.time(ctx, s, best.Seconds)
+			if err != nil {
+				return best, err
+			}
+			seconds += one
+		}
+		seconds *= float64(ceilDiv(c.out.Pixels(), tiling.p)) / float64(tiles)
+		if i == 0 {
+			best.Default = seconds
+		}
+		if seconds < best.Seconds {
+			best.Constants, best.Seconds = tiling.constants(), seconds
 		}
 	}
 	return best, nil
@@ -212,7 +243,7 @@ func (t *tuner) node(ctx context.Context, p *Plan, name string) (seconds float64
 				return 0, nil, errUntuned
 			}
 			seconds += tuned.Seconds
-		case s.Name == name+".input" || s.Name == name+".output":
+		case s.Name == name+".input" || s.Name == name+".output" || s.Name == name+".panels":
 			one, err := t.time(ctx, s, math.Inf(1))
 			if err != nil {
 				return 0, nil, err

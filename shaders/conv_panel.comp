@@ -67,7 +67,7 @@ layout(push_constant) uniform Push {
   uint known[32]; // 0, 1, 2 ...
 };
 
-shared vec4 partial[CHUNKS > 1 ? TILES * CHUNKS * TILE * LANES / 4 : 1];
+shared vec4 partial[TILES * CHUNKS * TILE * LANES / 4];
 
 // v, below 32 or 1024, as a value that the compiler knows to be the same for the whole subgroup.
 uint known5(uint v) { return known[v & 31u]; }
@@ -144,24 +144,19 @@ void main() {
       [[unroll]] for (int v = 0; v < V; v++) acc[v * P + p] = fma(a, wv[v], acc[v * P + p]);
     }
   }
-  if (CHUNKS > 1) {
-    [[unroll]] for (int i = 0; i < TILE; i++) {
-      uint at = (subgroup * TILE + i) * (LANES / 4);
-      partial[at] = FOUR(acc[i], 0), partial[at + 1] = FOUR(acc[i], 4);
-      if (LANES > 8) partial[at + 2] = FOUR(acc[i], 8), partial[at + 3] = FOUR(acc[i], 12);
-    }
-    barrier();
+  // Not only for CHUNKS: stores to a buffer stand behind a check, and LLVM would move all sums into the branches.
+  [[unroll]] for (int i = 0; i < TILE; i++) {
+    uint at = (subgroup * TILE + i) * (LANES / 4);
+    partial[at] = FOUR(acc[i], 0), partial[at + 1] = FOUR(acc[i], 4);
+    if (LANES > 8) partial[at + 2] = FOUR(acc[i], 8), partial[at + 3] = FOUR(acc[i], 12);
   }
+  barrier();
 
   [[unroll]] for (int j = 0; j < SHARE; j++) {
     uint i = chunk * SHARE + j;
     float s = 0.0;
-    if (CHUNKS > 1) {
-      [[unroll]] for (int c = 0; c < CHUNKS; c++)
-        s += fromPartial(((subgroup - chunk + c) * TILE + i) * (LANES / 4));
-    } else {
-      s = acc[j];
-    }
+    [[unroll]] for (int c = 0; c < CHUNKS; c++)
+      s += fromPartial(((subgroup - chunk + c) * TILE + i) * (LANES / 4));
     int pixel = begin + int(tile) * P + int(i % P), inside = RAGGED ? min(pixel, pixels - 1) : pixel;
     int plane = int(image) * planes + first + outBlock + int(i / P) * B;
     uint64_t block = uint64_t(plane * pixels + inside), next = block + uint64_t(pixels);
