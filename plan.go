@@ -62,7 +62,7 @@ func newPlan(name string, o PlanOptions) (*Plan, error) {
 		return nil, err
 	}
 	p := &Plan{Model: s.info.Name, Device: dev.Info()}
-	t := net.NewTarget(p.Device, o.Precision.storage())
+	t := net.NewTarget(p.Device, o.Precision.storage()).Suited(g)
 	if cache, err := cacheDir(o.CacheDir); err == nil {
 		t.Tuning = readTuning(cache, p.Device)
 	}

@@ -111,12 +111,12 @@ func TestAdoptHost(t *testing.T) {
 
 func TestAdoptBuffer(t *testing.T) {
 	h := newHost(t)
-	theirs, err := h.device.NewBuffer(1024, nil)
+	theirs, err := h.device.NewBuffer(1024, nil, false)
 	if err != nil {
 		t.Fatal(err)
 	}
 	size, types := h.device.Requirements(theirs)
-	memory, err := h.device.Allocate(size, rankMemory(h.physical.MemoryTypes, types, Upload)[0])
+	memory, err := h.device.Allocate(size, rankMemory(h.physical.MemoryTypes, types, Upload)[0], false)
 	if err != nil {
 		t.Fatal(err)
 	}

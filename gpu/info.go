@@ -80,16 +80,17 @@ type Info struct {
 	DriverVersion uint32 // in the vendor's own encoding
 	Limits        Limits
 
-	SubgroupSize    uint32 // what kernels get when they do not ask
-	MinSubgroupSize uint32
-	MaxSubgroupSize uint32
-	SubgroupControl bool // OneSubgroup kernels can have any power of 2 from MinSubgroupSize to MaxSubgroupSize
-	SubgroupBallot  bool // subgroup broadcast and ballot
-	SubgroupShuffle bool // subgroup shuffle
-	Float16         bool // fp16 arithmetic
-	Storage16       bool // 16-bit types in storage buffers
-	Int64           bool // 64-bit integers
-	BufferAddress   bool // kernels read buffers by their address
+	SubgroupSize       uint32 // what kernels get when they do not ask
+	MinSubgroupSize    uint32
+	MaxSubgroupSize    uint32
+	SubgroupControl    bool // OneSubgroup kernels can have any power of 2 from MinSubgroupSize to MaxSubgroupSize
+	SubgroupBallot     bool // subgroup broadcast and ballot
+	SubgroupShuffle    bool // subgroup shuffle
+	SubgroupArithmetic bool // sums over a subgroup
+	Float16            bool // fp16 arithmetic
+	Storage16          bool // 16-bit types in storage buffers
+	Int64              bool // 64-bit integers
+	BufferAddress      bool // kernels read buffers by their address
 
 	// Matrices are the sizes that a subgroup multiplies at once, fp16 products with fp32 sums
 	// (VK_KHR_cooperative_matrix); none without matrix units.
@@ -126,14 +127,15 @@ func describe(p *vk.Physical, f families, features vk.Features) Info {
 			NonCoherentAtomSize:             l.NonCoherentAtomSize,
 		},
 		SubgroupSize: p.SubgroupSize, MinSubgroupSize: p.MinSubgroupSize, MaxSubgroupSize: p.MaxSubgroupSize,
-		SubgroupControl: features.SubgroupSizeControl,
-		SubgroupBallot:  p.SubgroupOperations&vk.SubgroupBallot != 0,
-		SubgroupShuffle: p.SubgroupOperations&vk.SubgroupShuffle != 0,
-		Float16:         features.Float16,
-		Storage16:       features.Storage16,
-		Int64:           features.Int64,
-		BufferAddress:   features.BufferAddress,
-		TransferQueue:   f.transfer >= 0 && features.TimelineSemaphore,
+		SubgroupControl:    features.SubgroupSizeControl,
+		SubgroupBallot:     p.SubgroupOperations&vk.SubgroupBallot != 0,
+		SubgroupShuffle:    p.SubgroupOperations&vk.SubgroupShuffle != 0,
+		SubgroupArithmetic: p.SubgroupOperations&vk.SubgroupArithmetic != 0,
+		Float16:            features.Float16,
+		Storage16:          features.Storage16,
+		Int64:              features.Int64,
+		BufferAddress:      features.BufferAddress,
+		TransferQueue:      f.transfer >= 0 && features.TimelineSemaphore,
 	}
 	if f.compute >= 0 && p.Families[f.compute].TimestampBits > 0 {
 		info.Limits.TimestampPeriod = l.TimestampPeriod

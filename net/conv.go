@@ -133,3 +133,11 @@ func flag(b bool) uint32 {
 }
 
 func ceilDiv(a, b int) int { return (a + b - 1) / b }
+
+// gcd is the greatest common divisor.
+func gcd(a, b int) int {
+	for b != 0 {
+		a, b = b, a%b
+	}
+	return a
+}

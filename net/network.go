@@ -65,8 +65,12 @@ func Load(ctx context.Context, dev *gpu.Device, c Config, src Source, o Options)
 		room:   room{programs: map[BatchSpec]*program{}, wake: make(chan struct{})},
 	}
 	n.target.Tuning = o.Tuning
-	var err error
-	if n.winograd, err = o.winograd(c, n.target); err != nil {
+	g, err := o.graph(c)
+	if err != nil {
+		return nil, err
+	}
+	n.target = n.target.Suited(g)
+	if n.winograd, err = o.winograd(g, n.target); err != nil {
 		return nil, err
 	}
 	if n.table, err = dev.NewBuffer(tableSize, gpu.Upload); err != nil {

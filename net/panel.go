@@ -11,7 +11,7 @@ import (
 // and multiply it.
 
 // panelTiling is how conv_panel cuts the products of a layer up. The names are those of its specialization constants:
-// a subgroup takes kc of the products for v vectors of channels and p pixels.
+// a subgroup takes kc of the products for v blocks of channels and p pixels.
 type panelTiling struct {
 	p, v, kc, chunks, tiles int
 	parts                   int // dispatches that the products are divided among
@@ -29,6 +29,7 @@ const (
 
 // Limits of conv_panel itself.
 const (
+	panelLanes     = 8    // of a subgroup
 	panelSubgroups = 32   // of a workgroup
 	panelGrid      = 1024 // workgroups in x, y or z
 	panelFlat      = 32   // workgroups in y and z without a second look-up
@@ -41,28 +42,26 @@ const panelBytes = 24 << 20
 func (c convShape) productsOf() int { return 8 * c.kh * c.kw * c.in.C }
 
 // cost estimates the instructions that a layer takes.
-func (t panelTiling) cost(c convShape, lanes int) int {
+func (t panelTiling) cost(c convShape) int {
 	vectors := t.v * t.p
-	subgroup := panelSubgroup + t.kc*(2*vectors+t.p+t.v*(lanes/8)) + panelVector*vectors
+	subgroup := panelSubgroup + t.kc*(2*vectors+t.p+t.v) + panelVector*vectors
 	if t.parts > 1 {
 		subgroup += panelSum * ceilDiv(vectors, t.chunks)
 	}
 	if subgroup > panelCode {
 		subgroup += (subgroup - panelCode) / 2
 	}
-	groups := ceilDiv(c.out.Pixels(), t.p) * t.parts * c.images * (c.out.C * 8 / (t.v * lanes * t.tiles))
+	groups := ceilDiv(c.out.Pixels(), t.p) * t.parts * c.images * (c.out.C / (t.v * t.tiles))
 	return groups * (panelWorkgroup + t.tiles*t.chunks*subgroup)
 }
 
-// panelTilings lists those worth trying for a layer, the default first. There is always one where lanes/8 divides the
-// layer's output blocks.
+// panelTilings lists those worth trying for a layer, the default first.
 func panelTilings(t Target, c convShape) []panelTiling {
-	lanes, products := int(t.PanelLanes), c.productsOf()
+	products := c.productsOf()
 	var all []panelTiling
 	for _, p := range []int{8, 9, 7, 6, 5, 4} {
 		for _, v := range []int{2, 3, 1} {
-			perVector := lanes / 8
-			if c.out.C%(v*perVector) != 0 {
+			if c.out.C%v != 0 {
 				continue
 			}
 			for chunks := 1; chunks <= min(v*p, panelSubgroups); chunks++ {
@@ -73,8 +72,8 @@ func panelTilings(t Target, c convShape) []panelTiling {
 				tile := panelTiling{p, v, kc, chunks, 1, parts}
 				for more := range panelSubgroups / chunks {
 					n := more + 1
-					shared := n * chunks * v * p * lanes * 4
-					if c.out.C/(v*perVector)%n == 0 && n*chunks*lanes <= int(t.MaxInvocations) && shared <= int(t.MaxShared) {
+					shared := n * chunks * v * p * panelLanes * 4
+					if c.out.C/v%n == 0 && n*chunks*panelLanes <= int(t.MaxInvocations) && shared <= int(t.MaxShared) {
 						tile.tiles = n
 					}
 				}
@@ -82,7 +81,7 @@ func panelTilings(t Target, c convShape) []panelTiling {
 			}
 		}
 	}
-	slices.SortStableFunc(all, func(a, b panelTiling) int { return cmp.Compare(a.cost(c, lanes), b.cost(c, lanes)) })
+	slices.SortStableFunc(all, func(a, b panelTiling) int { return cmp.Compare(a.cost(c), b.cost(c)) })
 	return all[:min(len(all), 6)]
 }
 
@@ -137,7 +136,7 @@ func (p *planner) panels(name string, c convShape, flops int64, x, norm, residua
 			Push:   shaders.Push(c.in.H, c.in.W, c.out.W, c.in.C, begin, pixels),
 			Groups: [3]uint32{uint32(ceilDiv(pixels, 64)), uint32(c.kh * c.kw * c.in.C), uint32(c.images)},
 		}, x, norm, v)
-		p.panelProducts(name, c, t, begin, slice, flops*int64(pixels)/int64(c.out.Pixels()), v, sums, residual, y)
+		p.panelProducts(name, c, t, begin, slice, share(flops, begin, pixels, c.out.Pixels()), v, sums, residual, y)
 	}
 }
 
@@ -151,26 +150,24 @@ func (p *planner) panelSums(name string, c convShape, t panelTiling) *value {
 
 // panelProducts multiplies panels of so many tiles from the pixel begin on.
 func (p *planner) panelProducts(name string, c convShape, t panelTiling, begin, tiles int, flops int64, v, sums, residual, y *value) {
-	lanes := int(p.Target.PanelLanes)
 	perBlock := int64(c.positions*c.productsOf()) * p.blockBytes()
-	step := t.v * lanes / 8 * t.tiles
+	step := t.v * t.tiles
 	most := c.out.C
 	if perBlock*int64(most) > p.Target.MaxRange || most/step > panelGrid {
 		most = max(min(int(p.Target.MaxRange/perBlock), panelGrid*step)/step*step, step)
 	}
-	for first := 0; first < c.out.C; first += most {
-		count := min(most, c.out.C-first)
-		w := Ref{Space: WeightSpace, Name: name + ".weight", Offset: int64(first) * perBlock, Size: int64(count) * perBlock}
-		for part := range t.parts {
+	for part := range t.parts {
+		for first := 0; first < c.out.C; first += most {
+			count := min(most, c.out.C-first)
 			last := part == t.parts-1
 			groups := [3]uint32{uint32(tiles), uint32(count / step), uint32(c.images)}
 			s := Step{
 				Name: name, Kernel: p.kernels.ConvPanel, Groups: groups,
-				Spec: []uint32{uint32(lanes * t.tiles * t.chunks), uint32(lanes), uint32(t.p), uint32(t.v), uint32(t.kc), uint32(t.chunks),
+				Spec: []uint32{uint32(panelLanes * t.tiles * t.chunks), panelLanes, uint32(t.p), uint32(t.v), uint32(t.kc), uint32(t.chunks),
 					uint32(t.tiles), flag(c.residual && last), flag(part > 0), flag(last), flag(c.out.Pixels()%t.p != 0),
 					flag(groups[1] > panelFlat), flag(groups[2] > panelFlat)},
 				Push:  shaders.Push(c.productsOf(), part*t.kc*t.chunks, c.positions, tiles, begin, c.out.Pixels(), first, c.out.C),
-				FLOPs: flops * int64(count) / int64(c.out.C) / int64(t.parts),
+				FLOPs: share(share(flops, first, count, c.out.C), part, 1, t.parts),
 			}
 			if begin == 0 && first == 0 && part == 0 {
 				s.conv = &c
@@ -185,7 +182,13 @@ func (p *planner) panelProducts(name string, c convShape, t panelTiling, begin, 
 			if !last {
 				to = sums
 			}
+			w := Ref{Space: WeightSpace, Name: name + ".weight", Offset: int64(first) * perBlock, Size: int64(count) * perBlock}
 			p.step(s, v, w, residual, add, to)
 		}
 	}
+}
+
+// share is what [first, first+count) of so many take of a total: the shares of all parts add up.
+func share(total int64, first, count, of int) int64 {
+	return total*int64(first+count)/int64(of) - total*int64(first)/int64(of)
 }

@@ -58,7 +58,7 @@ func checkPlan(t *testing.T, p *Plan) {
 
 func (c *planCheck) step(s *Step) {
 	k, target := s.Kernel, c.plan.Target
-	if len(s.Refs) != len(k.Bindings) || len(s.Push) != k.Push || len(s.Spec) > len(k.Spec) {
+	if len(s.Refs) != len(k.Bindings) || len(s.Push) != k.Push-8*k.Addresses() || len(s.Spec) > len(k.Spec) {
 		c.t.Fatalf("%s: %d bindings, %d bytes of push constants, %d constants do not suit %s", s.Name, len(s.Refs), len(s.Push), len(s.Spec), k.Name)
 	}
 	for i, n := range s.Groups {
@@ -70,7 +70,7 @@ func (c *planCheck) step(s *Step) {
 		if r.Offset%target.Align != 0 || r.Size < 1 || r.Size > target.MaxRange {
 			c.t.Errorf("%s: binding %d, %s, is %d bytes at %d", s.Name, i, r.Name, r.Size, r.Offset)
 		}
-		if k.Bindings[i] == shaders.Read {
+		if k.Bindings[i]&shaders.ReadWrite == shaders.Read {
 			c.read(s, r)
 		}
 	}
@@ -105,7 +105,7 @@ func (c *planCheck) checkHolds(s *Step, r Ref, pieces []piece) {
 		}
 		if p.value != r.Name {
 			// A residual's planes that this sum has taken over already, in an earlier dispatch.
-			if i := residual(s); !(i > 0 && p.value == s.Refs[i+1].Name && r == s.Refs[i]) {
+			if i := residual(s); !(i > 0 && p.value == s.Refs[len(s.Refs)-1].Name && r == s.Refs[i]) {
 				c.t.Errorf("%s: reads %s at %d, where %s is", s.Name, r.Name, at, p.value)
 				return
 			}
@@ -119,10 +119,16 @@ func (c *planCheck) checkHolds(s *Step, r Ref, pieces []piece) {
 
 func isConv(s *Step) bool { return strings.HasPrefix(s.Kernel.Name, "conv_") }
 
-// residual is the binding of what a step adds to its result, which is the binding behind; 0 if there is
-// none. The two may be the same bytes, or none may be.
+func isPanel(s *Step) bool { return strings.HasPrefix(s.Kernel.Name, "conv_panel") }
+
+// residual is the binding of what a step adds to its result, the last binding; 0 if there is none. The two may be the same bytes, or none may be.
 func residual(s *Step) int {
 	switch {
+	case isPanel(s) && s.Spec[7] == 1: // RESIDUAL
+		return 2
+	case isPanel(s) && s.Spec[8] == 1 && s.Spec[9] == 0: // ADD, not LAST: its sums so far
+		return 3
+	case isPanel(s):
 	case isConv(s) && s.Spec[8] == 1:
 		return 3
 	case strings.HasPrefix(s.Kernel.Name, "winograd_output") && s.Spec[2] == 1:
@@ -164,6 +170,9 @@ func (c *planCheck) written(s *Step, r Ref) []piece {
 		image := r.Size / int64(c.plan.Batch)
 		return []piece{{r.Offset + field(5)*image, r.Offset + (field(5)+field(6))*image, r.Name}}
 	}
+	if isPanel(s) {
+		return c.panelWritten(s, r)
+	}
 	if !isConv(s) {
 		return []piece{{r.Offset, r.Offset + r.Size, r.Name}}
 	}
@@ -180,6 +189,29 @@ func (c *planCheck) written(s *Step, r Ref) []piece {
 	for n := range images {
 		at := r.Offset + (n*planes+first)*plane
 		list = append(list, piece{at, at + count*plane, r.Name})
+	}
+	return list
+}
+
+// panelWritten is what conv_panel writes: of the planes of its dispatch the pixels of its panels.
+func (c *planCheck) panelWritten(s *Step, r Ref) []piece {
+	field := func(i int) int64 { return int64(binary.LittleEndian.Uint32(s.Push[4*i:])) }
+	begin, pixels, first, planes := field(4), field(5), field(6), field(7)
+	count := int64(s.Groups[1] * s.Spec[3] * s.Spec[6]) // V, TILES
+	end := min(begin+field(3)*int64(s.Spec[2]), pixels) // P
+	block := 8 * c.plan.Target.Storage.Size()
+	if s.Spec[9] == 0 { // LAST
+		block = 32
+	}
+	if images := int64(s.Groups[2]); r.Size != images*planes*pixels*block {
+		c.t.Errorf("%s: %s takes %d bytes, want %d images of %d planes of %d pixels", s.Name, r.Name, r.Size, images, planes, pixels)
+	}
+	var list []piece
+	for n := range int64(s.Groups[2]) {
+		for plane := range count {
+			at := r.Offset + (n*planes+first+plane)*pixels*block
+			list = append(list, piece{at + begin*block, at + end*block, r.Name})
+		}
 	}
 	return list
 }

@@ -185,7 +185,7 @@ func (p *planner) conv(i int, n Node) {
 	}
 	if m := p.Winograd[n.Name]; m != 0 {
 		p.winograd(m, n, c, x, norm, residual, y)
-	} else if flops := 2 * p.Graph.MACs(n) * int64(p.Batch); p.Target.panel(c) {
+	} else if flops := 2 * p.Graph.MACs(n) * int64(p.Batch); p.Target.Panel {
 		p.panels(n.Name, c, flops, x, norm, residual, y)
 	} else {
 		p.products(n.Name, c, flops, x, norm, residual, y)
@@ -250,6 +250,18 @@ const (
 func (p *planner) normReLU(i int, n Node) {
 	groups := p.Graph.Config.Groups
 	pixels, planes := n.Out.Pixels(), p.Batch*blocks(n.Out.C)
+	affine := newValue(n.Name, int64(planes)*64)
+	p.values[i] = affine
+	if p.Target.Texel {
+		size := n.Out.C / groups
+		unit := size / gcd(size, 8)
+		p.step(Step{
+			Name: n.Name, Kernel: p.kernels.GroupNorm, Spec: []uint32{8, uint32(unit), uint32(size)},
+			Push:   shaders.Push(n.Out.C, blocks(n.Out.C), pixels, p.Graph.Config.NormEps),
+			Groups: [3]uint32{uint32(ceilDiv(blocks(n.Out.C), unit)), uint32(p.Batch), 1},
+		}, p.values[n.In[0]], Ref{Space: WeightSpace, Name: n.Name, Size: int64(n.Out.C) * 8}, affine)
+		return
+	}
 	chunk := max(statsChunk, ceilDiv(pixels*(n.Out.C/groups), mostMerges))
 	chunks := ceilDiv(pixels, chunk)
 	lanes := uint32(32)
@@ -257,8 +269,6 @@ func (p *planner) normReLU(i int, n Node) {
 		lanes = 8 // a CPU gains nothing from more, and has more to merge
 	}
 	part := newValue(n.Name+".part", int64(chunks)*int64(planes)*64)
-	affine := newValue(n.Name, int64(planes)*64)
-	p.values[i] = affine
 	p.step(Step{
 		Name: n.Name + ".stats", Kernel: p.kernels.GNStats, Spec: []uint32{lanes}, Push: shaders.Push(pixels, chunk),
 		Groups: [3]uint32{uint32(planes), uint32(chunks), 1},

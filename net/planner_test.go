@@ -46,6 +46,8 @@ func TestPlanInvariants(t *testing.T) {
 			g := newGraph(t, c, 37+n%5, 45-n%7, want)
 			target := someTarget(storages[n%2])
 			target.Lane = n%3 > 0
+			target.Panel, target.Texel = n%5 < 2, n%2 > 0
+			target.MaxInvocations, target.MaxShared = 1024, 32<<10
 			w := allWinograd(g, func(i int) int { return []int{0, 2, 4}[(i+n)%3] })
 			n++
 			checkPlan(t, newWinogradPlan(t, g, target, w, 1+n%3, InputKind(n/2%3)))
@@ -62,12 +64,16 @@ func TestPlanVariants(t *testing.T) {
 		for _, s := range storages {
 			for _, want := range []Outputs{{Logits: true}, everything(v.Config)} {
 				g := newGraph(t, v.Config, v.Size, v.Size, want)
-				p, err := NewPlan(g, someTarget(s), defaultWinograd(g, someTarget(s)), 1, Pixels)
-				if err != nil {
-					t.Errorf("%s, %v: %v", v.Name, s, err)
-					continue
+				for _, panel := range []bool{false, true} {
+					target := someTarget(s)
+					target.Panel, target.MaxInvocations, target.MaxShared = panel, 1024, 32<<10
+					p, err := NewPlan(g, target, defaultWinograd(g, target), 1, Pixels)
+					if err != nil {
+						t.Errorf("%s, %v: %v", v.Name, s, err)
+						continue
+					}
+					checkPlan(t, p)
 				}
-				checkPlan(t, p)
 			}
 		}
 	}

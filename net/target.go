@@ -21,9 +21,7 @@ type Target struct {
 	Texel     bool      // also binds whole ranges as texels and shuffles: conv_texel runs
 	CutFLOPs  int64     // most floating-point operations of one submission
 	CPU       bool
-
-	// PanelLanes is the size of the subgroups of conv_panel, which then runs every layer that it can; 0 if it does not run.
-	PanelLanes uint32
+	Panel     bool // conv_panel runs, and then runs every layer
 
 	Tuning *Tuning // what was measured to be fastest; nil for the defaults
 
@@ -64,8 +62,8 @@ func NewTarget(info gpu.Info, storage shaders.Storage) Target {
 		t.CutFLOPs = cutCPU
 		// On a GPU conv_tile shares loads through shared memory; a CPU has none to share through.
 		t.Lane = info.SubgroupBallot && info.Int64 && hasSubgroup(info, 8)
-		t.Texel = t.Lane && storage == shaders.F16 && info.SubgroupShuffle && info.Limits.MaxTexels >= t.MaxRange/16
-		t.PanelLanes = panelLanes(info, storage)
+		t.Texel = t.Lane && storage == shaders.F16 && info.SubgroupShuffle && info.SubgroupArithmetic && info.Limits.MaxTexels >= t.MaxRange/16
+		t.Panel = t.Lane && runsPanel(info, storage)
 	case gpu.Discrete:
 		t.CutFLOPs = cutDiscrete
 	}
@@ -83,22 +81,25 @@ func hasSubgroup(info gpu.Info, size uint32) bool {
 // lavapipe is the driver for whose compiler conv_panel is written.
 const lavapipe = "llvmpipe"
 
-// panelLanes is the size of subgroups with which conv_panel runs; 0 if it does not.
-func panelLanes(info gpu.Info, storage shaders.Storage) uint32 {
+// runsPanel reports whether a device with Lane has also what conv_panel needs.
+func runsPanel(info gpu.Info, storage shaders.Storage) bool {
 	half := storage == shaders.F32 || info.Float16 && info.Storage16
-	if info.DriverName != lavapipe || !info.BufferAddress || !info.Int64 || !info.SubgroupBallot || !half ||
-		info.Limits.MaxPushConstants < uint32(shaders.For(storage).ConvPanel.Push) {
-		return 0
-	}
-	for _, lanes := range []uint32{16, 8} {
-		if hasSubgroup(info, lanes) {
-			return lanes
-		}
-	}
-	return 0
+	return info.DriverName == lavapipe && info.BufferAddress && half &&
+		info.Limits.MaxPushConstants >= uint32(shaders.For(storage).ConvPanel.Push)
 }
 
-// panel reports whether conv_panel runs a layer: its vectors are whole.
-func (t Target) panel(c convShape) bool {
-	return t.PanelLanes != 0 && c.out.C%int(t.PanelLanes/8) == 0
+// panelWork is what a network must take for conv_panel, in floating-point operations for one image: the compiler needs
+// about a second for each kind of layer.
+const panelWork = 6e9
+
+// Suited returns the target as it serves a network, given the graph of the pictures that the network is made for.
+func (t Target) Suited(g *Graph) Target {
+	var flops int64
+	for _, n := range g.Nodes {
+		flops += 2 * g.MACs(n)
+	}
+	if flops < panelWork {
+		t.Panel = false
+	}
+	return t
 }

@@ -35,7 +35,7 @@ func Tune(ctx context.Context, dev *gpu.Device, c Config, o TuneOptions) (*Tunin
 	if err != nil {
 		return nil, err
 	}
-	t := &tuner{dev: dev, graph: g, target: NewTarget(dev.Info(), o.Storage), found: &Tuning{}, times: map[string]float64{}}
+	t := &tuner{dev: dev, graph: g, target: NewTarget(dev.Info(), o.Storage).Suited(g), found: &Tuning{}, times: map[string]float64{}}
 	defer t.release()
 	if o.Budget > 0 {
 		t.end = time.Now().Add(o.Budget)
@@ -144,7 +144,7 @@ func (t *tuner) convs(ctx context.Context, plans map[int]*Plan, progress func(in
 func (t *tuner) conv(ctx context.Context, s Step) (TunedConv, error) {
 	c := *s.conv
 	best := TunedConv{Layer: c.layer(t.target.Storage), Pixels: c.pixels(), Seconds: math.Inf(1)}
-	if t.target.panel(c) {
+	if t.target.Panel {
 		return t.panel(ctx, s.Name, c, best)
 	}
 	for _, m := range convFamily {

@@ -129,7 +129,7 @@ const (
 
 func (u *uploader) packing(p Param, dtype DType, eps float32) packing {
 	k := u.packed(p, dtype, eps)
-	k.turned = !strings.HasPrefix(p.Name, "head.") && u.target.panel(convShape{out: Shape{C: blocks(p.Shape[0])}})
+	k.turned = !strings.HasPrefix(p.Name, "head.") && u.target.Panel
 	return k
 }
 

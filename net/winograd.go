@@ -55,8 +55,7 @@ func (p *planner) winograd(m int, n Node, c convShape, x, norm, residual, y *val
 		local = 8
 	}
 	most := max(1, int(p.Target.MaxRange/size(max(c.in.C, c.out.C), 1)))
-	panel := p.Target.panel(c)
-	if panel {
+	if p.Target.Panel {
 		most = min(most, max(1, int(panelBytes/(size(c.in.C, 1)*4/p.Target.Storage.Size()))))
 	}
 	for first := 0; first < p.Batch; first += most {
@@ -66,7 +65,7 @@ func (p *planner) winograd(m int, n Node, c convShape, x, norm, residual, y *val
 		products := c.products(m, images)
 		var tiling panelTiling
 		v := newValue(n.Name+".input", size(c.in.C, images))
-		if panel {
+		if p.Target.Panel {
 			tiling = choosePanel(p.Target, products)
 			v.size = int64(positions*ceilDiv(tiles, tiling.p)*tiling.p) * int64(c.in.C) * 32
 		}
@@ -77,7 +76,7 @@ func (p *planner) winograd(m int, n Node, c convShape, x, norm, residual, y *val
 			Groups: [3]uint32{grid, uint32(c.in.C), 1},
 		}, x, norm, v)
 		macs := int64(positions) * int64(tiles) * int64(p.Graph.Nodes[n.In[0]].Out.C) * int64(n.Out.C)
-		if panel {
+		if p.Target.Panel {
 			p.panelProducts(n.Name, products, tiling, 0, ceilDiv(tiles, tiling.p), 2*macs, v, p.panelSums(n.Name, products, tiling), v, z)
 		} else {
 			p.products(n.Name, products, 2*macs, v, v, v, z)
@@ -90,8 +89,8 @@ func (p *planner) winograd(m int, n Node, c convShape, x, norm, residual, y *val
 	}
 }
 
-// winograd is the choice of the options for a network, checked.
-func (o Options) winograd(c Config, t Target) (Winograd, error) {
+// graph is that of the pictures that the weights are loaded for.
+func (o Options) graph(c Config) (*Graph, error) {
 	h, w := o.Height, o.Width
 	if h == 0 {
 		h = 224
@@ -99,10 +98,11 @@ func (o Options) winograd(c Config, t Target) (Winograd, error) {
 	if w == 0 {
 		w = 224
 	}
-	g, err := NewGraph(c, h, w, Outputs{Unpooled: true})
-	if err != nil {
-		return nil, err
-	}
+	return NewGraph(c, h, w, Outputs{Unpooled: true})
+}
+
+// winograd is the choice of the options for a network, checked.
+func (o Options) winograd(g *Graph, t Target) (Winograd, error) {
 	if o.Winograd == nil {
 		return ChooseWinograd(g, t), nil
 	}

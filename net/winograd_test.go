@@ -119,7 +119,12 @@ func TestDefaultWinograd(t *testing.T) {
 func TestDefaultWinogradSize(t *testing.T) {
 	c := smallConfig()
 	for _, k := range []struct{ height, width, as int }{{0, 0, 224}, {32, 32, 32}, {96, 0, 0}} {
-		w, err := Options{Height: k.height, Width: k.width}.winograd(c, someTarget(shaders.F16))
+		o := Options{Height: k.height, Width: k.width}
+		g, err := o.graph(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w, err := o.winograd(g, someTarget(shaders.F16))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -130,7 +135,7 @@ func TestDefaultWinogradSize(t *testing.T) {
 			}
 		}
 	}
-	if _, err := (Options{Height: 8, Width: 8}).winograd(c, someTarget(shaders.F16)); err == nil {
+	if _, err := (Options{Height: 8, Width: 8}).graph(c); err == nil {
 		t.Error("8x8 pictures: no error")
 	}
 }
@@ -147,11 +152,11 @@ func TestWinogradErrors(t *testing.T) {
 		if _, err := NewPlan(g, someTarget(shaders.F16), w, 1, Pixels); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v: error %v, want %q", w, err, want)
 		}
-		if _, err := (Options{Winograd: w}).winograd(c, someTarget(shaders.F16)); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := (Options{Winograd: w}).winograd(g, someTarget(shaders.F16)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v: error %v, want %q", w, err, want)
 		}
 	}
-	if _, err := (Options{Winograd: Winograd{"conv9": 2}}).winograd(c, someTarget(shaders.F16)); err == nil || !strings.Contains(err.Error(), "no conv9") {
+	if _, err := (Options{Winograd: Winograd{"conv9": 2}}).winograd(g, someTarget(shaders.F16)); err == nil || !strings.Contains(err.Error(), "no conv9") {
 		t.Errorf("an unknown name: error %v", err)
 	}
 }

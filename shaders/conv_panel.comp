@@ -13,7 +13,7 @@
 //   binding 3  sums: as y, binary32; added if ADD
 //   binding 4  y: Block [N][planes][pixels], or the sums if not LAST
 //
-// A subgroup multiplies KC of the products for a tile of P pixels and V times its size in channels; CHUNKS subgroups share a
+// A subgroup multiplies KC of the products for a tile of P pixels and V blocks of channels; CHUNKS subgroups share a
 // tile, leave what they have in shared memory, and each finishes some of the vectors of the tile: CHUNKS divides V*P. A
 // dispatch does the products [part, part + CHUNKS*KC) of K. A workgroup has TILES such tiles, next to each other in
 // channels. Where pixels do not fill the last tile, RAGGED must be set. y as in conv.glsl: output blocks [first, ...) of planes.
@@ -31,7 +31,7 @@
 #include "block.glsl"
 
 layout(local_size_x_id = 0) in;
-layout(constant_id = 1) const int LANES = 8; // of a subgroup: 8 or 16
+layout(constant_id = 1) const int LANES = 8; // of a subgroup; no other number
 layout(constant_id = 2) const int P = 8;
 layout(constant_id = 3) const int V = 2;
 layout(constant_id = 4) const int KC = 64;
@@ -44,9 +44,8 @@ layout(constant_id = 10) const bool RAGGED = false;
 layout(constant_id = 11) const bool TALL = false;
 layout(constant_id = 12) const bool DEEP = false;
 
-const int TILE = V * P;           // vectors of a tile
-const int B = LANES / 8;          // blocks of a vector
-const int SHARE = TILE / CHUNKS;  // vectors that a subgroup finishes
+const int TILE = V * P;          // vectors of a tile
+const int SHARE = TILE / CHUNKS; // vectors that a subgroup finishes
 
 #if F16
 #define STORED float16_t
@@ -67,55 +66,49 @@ layout(push_constant) uniform Push {
   uint known[32]; // 0, 1, 2 ...
 };
 
-shared vec4 partial[TILES * CHUNKS * TILE * LANES / 4];
+shared vec4 partial[TILES * CHUNKS * TILE * 2];
 
 // v, below 32 or 1024, as a value that the compiler knows to be the same for the whole subgroup.
 uint known5(uint v) { return known[v & 31u]; }
 uint known10(uint v) { return known[v & 31u] + (known[(v >> 5) & 31u] << 5); }
 
-// A vector with lane i holding from[i].
-#define GATHER(T, from)                                                                            \
-  T r = from[0];                                                                                   \
-  [[unroll]] for (int i = 1; i < LANES; i++) r = lane == i ? from[i] : r;                          \
-  return r;
-
 int lane;
 
-// Eight consecutive values for the first lanes and, if there are more, eight for the others.
-STORED stored(Stored p, Stored q, int at) {
-  STORED t[16];
+// A vector with t[i] in lane i.
+#define GATHER(T)                                                                                  \
+  T r = t[0];                                                                                      \
+  [[unroll]] for (int i = 1; i < 8; i++) r = lane == i ? t[i] : r;                                 \
+  return r;
+
+// Eight consecutive values: all are loaded before one is chosen, or the choice would become a branch.
+STORED stored(Stored p, int at) {
+  STORED t[8];
   [[unroll]] for (int i = 0; i < 8; i++) t[i] = p.v[at + i];
-  if (LANES > 8) [[unroll]] for (int i = 0; i < 8; i++) t[8 + i] = q.v[at + i];
-  GATHER(STORED, t)
+  GATHER(STORED)
 }
 
-float floats(Floats p, Floats q) {
-  float t[16];
+float floats(Floats p) {
+  float t[8];
   [[unroll]] for (int i = 0; i < 8; i++) t[i] = p.v[i];
-  if (LANES > 8) [[unroll]] for (int i = 0; i < 8; i++) t[8 + i] = q.v[i];
-  GATHER(float, t)
+  GATHER(float)
 }
 
 float fromPartial(uint at) {
-  float t[16];
-  [[unroll]] for (int h = 0; h < LANES / 4; h++) {
-    vec4 q = partial[at + h];
-    t[4 * h] = q.x, t[4 * h + 1] = q.y, t[4 * h + 2] = q.z, t[4 * h + 3] = q.w;
-  }
-  GATHER(float, t)
+  vec4 lo = partial[at], hi = partial[at + 1];
+  float t[8] = float[](lo.x, lo.y, lo.z, lo.w, hi.x, hi.y, hi.z, hi.w);
+  GATHER(float)
 }
 
-// Four lanes of v, from one on, and a block of eight: broadcasts take literals.
+// Four lanes of v, from one on, and a block of all: broadcasts take literals.
 #define FOUR(v, from)                                                                              \
   vec4(subgroupBroadcast(v, from), subgroupBroadcast(v, from + 1), subgroupBroadcast(v, from + 2), \
        subgroupBroadcast(v, from + 3))
 #if F16
 #define PAIR(h, from) (subgroupBroadcast(h, from) | subgroupBroadcast(h, from + 1) << 16)
-#define BLOCK(h, from)                                                                             \
-  Block(uvec4(PAIR(h, from), PAIR(h, from + 2), PAIR(h, from + 4), PAIR(h, from + 6)))
+#define BLOCK(h) Block(uvec4(PAIR(h, 0), PAIR(h, 2), PAIR(h, 4), PAIR(h, 6)))
 uint encode(float v) { return packHalf2x16(vec2(roundHalf(v), 0.0)); }
 #else
-#define BLOCK(v, from) Block(FOUR(v, from), FOUR(v, from + 4))
+#define BLOCK(v) Block(FOUR(v, 0), FOUR(v, 4))
 float encode(float v) { return v; }
 #endif
 
@@ -126,11 +119,11 @@ void main() {
   uint image = DEEP ? known10(z) : known5(z);
   uint channels = (TALL ? known10(row) : known5(row)) * TILES + subgroup / CHUNKS;
   uint position = positions > 1 ? image : 0u; // positions is 1 or the number of images
-  int outBlock = int(channels) * V * B, k0 = part + int(chunk) * KC;
+  int outBlock = int(channels) * V, k0 = part + int(chunk) * KC;
 
   uint64_t weights = uint64_t(w) + uint64_t(outBlock * positions + int(position)) * uint64_t(products * 8 * SIZEOF);
-  Stored wp[V * B];
-  [[unroll]] for (int b = 0; b < V * B; b++)
+  Stored wp[V];
+  [[unroll]] for (int b = 0; b < V; b++)
     wp[b] = Stored(weights + uint64_t(k0 * 8 * SIZEOF) + uint64_t(b * positions) * uint64_t(products * 8 * SIZEOF));
   Floats xp = Floats(uint64_t(x) + uint64_t((int(image) * tiles + int(tile)) * products + k0) * uint64_t(4 * P));
 
@@ -138,7 +131,7 @@ void main() {
   [[unroll]] for (int i = 0; i < TILE; i++) acc[i] = 0.0;
   [[unroll]] for (int k = 0; k < KC; k++) {
     float wv[V];
-    [[unroll]] for (int v = 0; v < V; v++) wv[v] = float(stored(wp[v * B], wp[v * B + B - 1], k * 8));
+    [[unroll]] for (int v = 0; v < V; v++) wv[v] = float(stored(wp[v], k * 8));
     [[unroll]] for (int p = 0; p < P; p++) {
       float a = xp.v[k * P + p];
       [[unroll]] for (int v = 0; v < V; v++) acc[v * P + p] = fma(a, wv[v], acc[v * P + p]);
@@ -146,9 +139,8 @@ void main() {
   }
   // Not only for CHUNKS: stores to a buffer stand behind a check, and LLVM would move all sums into the branches.
   [[unroll]] for (int i = 0; i < TILE; i++) {
-    uint at = (subgroup * TILE + i) * (LANES / 4);
+    uint at = (subgroup * TILE + i) * 2;
     partial[at] = FOUR(acc[i], 0), partial[at + 1] = FOUR(acc[i], 4);
-    if (LANES > 8) partial[at + 2] = FOUR(acc[i], 8), partial[at + 3] = FOUR(acc[i], 12);
   }
   barrier();
 
@@ -156,24 +148,18 @@ void main() {
     uint i = chunk * SHARE + j;
     float s = 0.0;
     [[unroll]] for (int c = 0; c < CHUNKS; c++)
-      s += fromPartial(((subgroup - chunk + c) * TILE + i) * (LANES / 4));
+      s += fromPartial(((subgroup - chunk + c) * TILE + i) * 2);
     int pixel = begin + int(tile) * P + int(i % P), inside = RAGGED ? min(pixel, pixels - 1) : pixel;
-    int plane = int(image) * planes + first + outBlock + int(i / P) * B;
-    uint64_t block = uint64_t(plane * pixels + inside), next = block + uint64_t(pixels);
-    if (ADD) s += floats(Floats(uint64_t(sums) + block * 32ul), Floats(uint64_t(sums) + next * 32ul));
-    if (RESIDUAL) {
-      s += float(stored(Stored(uint64_t(residual) + block * uint64_t(8 * SIZEOF)),
-                        Stored(uint64_t(residual) + next * uint64_t(8 * SIZEOF)), 0));
-    }
+    int plane = int(image) * planes + first + outBlock + int(i / P);
+    uint64_t block = uint64_t(plane * pixels + inside);
+    if (ADD) s += floats(Floats(uint64_t(sums) + block * 32ul));
+    if (RESIDUAL) s += float(stored(Stored(uint64_t(residual) + block * uint64_t(8 * SIZEOF)), 0));
     if (!RAGGED || pixel < pixels) {
       int at = plane * pixels + pixel;
       if (LAST) {
-        y[at] = BLOCK(encode(s), 0);
-        if (LANES > 8) y[at + pixels] = BLOCK(encode(s), 8);
+        y[at] = BLOCK(encode(s));
       } else {
         sums4[2 * at] = FOUR(s, 0), sums4[2 * at + 1] = FOUR(s, 4);
-        at += pixels;
-        if (LANES > 8) sums4[2 * at] = FOUR(s, 8), sums4[2 * at + 1] = FOUR(s, 12);
       }
     }
   }

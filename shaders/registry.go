@@ -42,6 +42,7 @@ type Set struct {
 	WinogradOutput          *Kernel
 	MaxPool                 *Kernel
 	GNStats, GNFinalize     *Kernel
+	GroupNorm               *Kernel // of F16 only, else nil
 	AvgPool, Linear, Export *Kernel
 }
 
@@ -58,7 +59,7 @@ func All() []*Kernel {
 			s.WinogradWeights, s.WinogradInput, s.WinogradOutput, s.MaxPool,
 			s.GNStats, s.AvgPool, s.Linear, s.Export)
 		if s.ConvTexel != nil {
-			all = append(all, s.ConvTexel)
+			all = append(all, s.ConvTexel, s.GroupNorm)
 		}
 		if s.ConvCoopmat != nil {
 			all = append(all, s.ConvCoopmat)
@@ -124,6 +125,8 @@ func set(suffix, define string) Set {
 	if define == "F16=1" {
 		set.ConvTexel = kernel(Kernel{Name: "conv_texel", Bindings: []Access{Read | Texels, Read | Texels, Read, Read, Write}, Push: 36,
 			Spec: lane, OneSubgroup: true, Int64: true})
+		set.GroupNorm = kernel(Kernel{Name: "groupnorm", Bindings: []Access{Read | Texels, Read, Write}, Push: 16, OneSubgroup: true,
+			Spec: []Spec{{"local_size_x", 8}, {"UNIT", 1}, {"GROUP", 8}}})
 		set.ConvCoopmat = kernel(Kernel{Name: "conv_coopmat", Bindings: convBindings, Push: 36, Matrix: true, Subgroups: 18,
 			Spec: slices.Concat(conv, []Spec{{"TM", 16}, {"TN", 16}, {"TK", 16}, {"PIXELS", 128}, {"CHANNELS", 128}, {"STEP", 4},
 				{"SUB_PIXELS", 64}, {"SUB_CHANNELS", 64}, {"BUFFERS", 2}, {"SUBGROUP", 32}, {"ALIGNED", 0}})})

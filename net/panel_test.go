@@ -1,0 +1,138 @@
+package net
+
+import (
+	"testing"
+
+	"github.com/bitgpu/bitgpu/gpu"
+	"github.com/bitgpu/bitgpu/gpu/gputest"
+	"github.com/bitgpu/bitgpu/shaders"
+	kt "github.com/bitgpu/bitgpu/shaders/kerneltest"
+)
+
+// TestPanelTilings: what is planned covers the products exactly, and stays within the limits of kernel and device.
+func TestPanelTilings(t *testing.T) {
+	target := Target{Panel: true, MaxInvocations: 1024, MaxShared: 32 << 10}
+	for _, c := range []convCase{
+		{n: 1, in: 64, out: 64, h: 56, w: 56, kh: 1, kw: 1}, {n: 1, in: 4096, out: 1024, h: 12, w: 12, kh: 1, kw: 1},
+		{n: 2, in: 8, out: 8, h: 1, w: 1, kh: 1, kw: 1}, {n: 1, in: 104, out: 24, h: 5, w: 7, kh: 3, kw: 3},
+		{n: 1, in: 8 * 127, out: 56, h: 9, w: 9, kh: 1, kw: 1}, {n: 36, in: 512, out: 512, h: 1, w: 9, kh: 1, kw: 1, own: true},
+	} {
+		c.sh, c.sw = 1, 1
+		shape := c.shape()
+		tilings := panelTilings(target, shape)
+		if len(tilings) == 0 {
+			t.Errorf("%v: no tiling", c)
+		}
+		for _, k := range tilings {
+			switch subgroups := k.chunks * k.tiles; {
+			case k.kc*k.chunks*k.parts != shape.productsOf():
+				t.Errorf("%v: %+v makes other than %d products", c, k, shape.productsOf())
+			case k.v*k.p%k.chunks != 0 || shape.out.C%(k.v*k.tiles) != 0:
+				t.Errorf("%v: %+v leaves vectors or channels over", c, k)
+			case subgroups > panelSubgroups || subgroups*8 > 1024 || subgroups*k.v*k.p*32 > 32<<10:
+				t.Errorf("%v: %+v passes a limit", c, k)
+			}
+		}
+	}
+}
+
+// TestConvPanel compares conv_panel, with what packs its operands, with float64.
+func TestConvPanel(t *testing.T) {
+	dev := gputest.Open(t)
+	for _, s := range storages {
+		target := NewTarget(dev.Info(), s)
+		if !target.Panel {
+			t.Skipf("conv_panel does not run with %v on %s", s, dev.Info().Name)
+		}
+		for i, c := range []convCase{
+			{n: 2, in: 16, out: 48, h: 9, w: 11, kh: 1, kw: 1, sh: 2, sw: 2, norm: true},                    // a shortcut, pixels left over
+			{n: 1, in: 19, out: 8, h: 12, w: 8, kh: 1, kw: 1, sh: 1, sw: 1, norm: true, residual: true},     // channels left over
+			{n: 2, in: 11, out: 30, h: 7, w: 9, kh: 3, kw: 3, sh: 1, sw: 1, ph: 1, pw: 1, residual: true},   // a border
+			{n: 1, in: 9, out: 33, h: 10, w: 12, kh: 3, kw: 3, sh: 2, sw: 2, ph: 1, pw: 1, norm: true},      // every second pixel
+			{n: 2, in: 7, out: 64, h: 33, w: 17, kh: 7, kw: 4, sh: 2, sw: 1, ph: 3, pw: 2},                  // the stem
+			{n: 3, in: 24, out: 16, h: 6, w: 5, kh: 1, kw: 1, sh: 1, sw: 1, own: true},                      // weights of its own for every image
+			{n: 34, in: 8, out: 16, h: 2, w: 4, kh: 1, kw: 1, sh: 1, sw: 1, own: true},                      // more images than one look-up knows
+			{n: 1, in: 8 * 76, out: 16, h: 3, w: 8, kh: 1, kw: 1, sh: 1, sw: 1, norm: true, residual: true}, // many products
+			{n: 1, in: 8, out: 8 * 70, h: 2, w: 4, kh: 1, kw: 1, sh: 1, sw: 1, norm: true},                  // many channels
+			{n: 1, in: 8 * 131, out: 8, h: 2, w: 4, kh: 1, kw: 1, sh: 1, sw: 1, residual: true},             // products that few numbers divide: in parts
+		} {
+			t.Run(s.String()+"/"+c.String(), func(t *testing.T) {
+				t.Parallel()
+				o := c.operands(s, random(uint64(i)))
+				c.reference(s, false, o).Check(t, "y", kt.Decode(s, c.runPanel(t, dev, target, o)))
+			})
+		}
+	}
+}
+
+// runPanel turns the weights, plans the convolution and runs the steps.
+func (c convCase) runPanel(t *testing.T, dev *gpu.Device, target Target, o operands) []byte {
+	t.Helper()
+	s, shape := target.Storage, c.shape()
+	p := newPlanner(&Plan{Graph: &Graph{}, Target: target, Batch: c.n})
+	held := func(name string, content []byte) *value {
+		v := newValue(name, int64(len(content)))
+		v.first = 0
+		return v
+	}
+	x, affine, residual := o.x.Activation(s), o.affine(), o.residual.Activation(s)
+	xv, nv, rv := held("x", x), held("norm", affine), held("residual", residual)
+	y := newValue("y", int64(len(residual)))
+	p.panels("conv", shape, 0, xv, nv, rv, y)
+	for _, v := range []*value{xv, nv, rv, y} {
+		v.last = len(p.Steps) - 1
+	}
+	p.place()
+
+	packed := o.packed(s)
+	weights, memory := buffer(t, dev, packed, int64(len(packed))), buffer(t, dev, nil, p.ArenaSize)
+	copy(memory.Bytes()[xv.at:], x)
+	copy(memory.Bytes()[nv.at:], affine)
+	copy(memory.Bytes()[rv.at:], residual)
+	rec := dev.NewRecorder()
+	dispatch := func(k *shaders.Kernel, spec []uint32, groups [3]uint32, push []byte, ranges ...gpu.Range) {
+		pipeline, err := dev.NewPipeline(k, spec...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rec.Dispatch(pipeline, groups, push, ranges...)
+	}
+	squares := len(packed) / int(64*s.Size())
+	dispatch(p.kernels.TransposeWeights, []uint32{8}, [3]uint32{3, uint32(ceilDiv(squares, 24)), 1}, shaders.Push(squares, 3), weights.All())
+	for _, step := range p.Steps {
+		var ranges []gpu.Range
+		for _, r := range step.Refs {
+			if r.Space == WeightSpace {
+				ranges = append(ranges, weights.Slice(r.Offset, r.Size))
+			} else {
+				ranges = append(ranges, memory.Slice(r.Offset, r.Size))
+			}
+		}
+		dispatch(step.Kernel, step.Spec, step.Groups, step.Push, ranges...)
+	}
+	commands, err := rec.End()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer commands.Release()
+	pending, err := dev.Submit(gpu.Job{Compute: commands})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := pending.Wait(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return memory.Bytes()[y.at : y.at+y.size]
+}
+
+// buffer returns host visible memory that begins with the content and goes on with NaNs.
+func buffer(t *testing.T, dev *gpu.Device, content []byte, size int64) *gpu.Buffer {
+	t.Helper()
+	b, err := dev.NewBuffer(size, gpu.Readback)
+	if err != nil {
+		t.Fatal(err)
+	}
+	copy(b.Bytes(), kt.Poison(int(size+3)/4*4))
+	copy(b.Bytes(), content)
+	return b
+}
