@@ -71,6 +71,12 @@ func (c *planCheck) step(s *Step) {
 			c.t.Errorf("%s: binding %d, %s, is %d bytes at %d", s.Name, i, r.Name, r.Size, r.Offset)
 		}
 		if k.Bindings[i]&shaders.ReadWrite == shaders.Read {
+			if isPanel(s) && i == 3 && s.Spec[8] == 1 { // ADD: the sums of its own pixels
+				for _, p := range c.panelPixels(s, r, 32) {
+					c.checkHolds(s, Ref{r.Space, r.Name, p.from, p.to - p.from}, c.arena)
+				}
+				continue
+			}
 			c.read(s, r)
 		}
 	}
@@ -195,22 +201,31 @@ func (c *planCheck) written(s *Step, r Ref) []piece {
 
 // panelWritten is what conv_panel writes: of the planes of its dispatch the pixels of its panels.
 func (c *planCheck) panelWritten(s *Step, r Ref) []piece {
-	field := func(i int) int64 { return int64(binary.LittleEndian.Uint32(s.Push[4*i:])) }
-	begin, pixels, first, planes := field(4), field(5), field(6), field(7)
-	count := int64(s.Groups[1] * s.Spec[3] * s.Spec[6]) // V, TILES
-	end := min(begin+field(3)*int64(s.Spec[2]), pixels) // P
 	block := 8 * c.plan.Target.Storage.Size()
 	if s.Spec[9] == 0 { // LAST
 		block = 32
 	}
+	return c.panelPixels(s, r, block)
+}
+
+// panelPixels is where the results of a dispatch of conv_panel lie in a range with blocks of so many bytes.
+func (c *planCheck) panelPixels(s *Step, r Ref, block int64) []piece {
+	field := func(i int) int64 { return int64(binary.LittleEndian.Uint32(s.Push[4*i:])) }
+	begin, pixels, first, planes := field(4), field(5), field(6), field(7)
+	count := int64(s.Groups[1] * s.Spec[3] * s.Spec[6]) // V, TILES
+	end := min(begin+field(3)*int64(s.Spec[2]), pixels) // P
 	if images := int64(s.Groups[2]); r.Size != images*planes*pixels*block {
 		c.t.Errorf("%s: %s takes %d bytes, want %d images of %d planes of %d pixels", s.Name, r.Name, r.Size, images, planes, pixels)
 	}
 	var list []piece
 	for n := range int64(s.Groups[2]) {
+		at := r.Offset + (n*planes+first)*pixels*block
+		if begin == 0 && end == pixels {
+			list = append(list, piece{at, at + count*pixels*block, r.Name})
+			continue
+		}
 		for plane := range count {
-			at := r.Offset + (n*planes+first+plane)*pixels*block
-			list = append(list, piece{at + begin*block, at + end*block, r.Name})
+			list = append(list, piece{at + (plane*pixels+begin)*block, at + (plane*pixels+end)*block, r.Name})
 		}
 	}
 	return list
