@@ -57,6 +57,7 @@ func (h *Host) NeedsOfDevice() (HostDevice, error) {
 	n := HostDevice{Extensions: p.Extensions(), Features: HostFeatures{
 		Storage16: p.Features.Storage16, Float16: p.Features.Float16, SubgroupSizeControl: p.Features.SubgroupSizeControl,
 		Int64: p.Features.Int64, CooperativeMatrix: p.Features.CooperativeMatrix,
+		BufferAddress: p.Features.BufferAddress,
 	}, Timelines: p.Features.TimelineSemaphore}
 	found := false
 	for _, wanted := range []uint32{vk.QueueCompute | vk.QueueGraphics, vk.QueueCompute} {

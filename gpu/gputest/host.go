@@ -104,7 +104,7 @@ func (h *Host) memory(size int64, types, want uint32) vk.Memory {
 	h.t.Helper()
 	for i, t := range h.physical.MemoryTypes {
 		if types>>i&1 == 1 && t.Flags&want == want {
-			m, err := h.device.Allocate(size, i)
+			m, err := h.device.Allocate(size, i, false)
 			h.must(err)
 			h.later(func() { h.device.Free(m) })
 			return m
@@ -124,7 +124,7 @@ type HostBuffer struct {
 // Buffer makes a buffer.
 func (h *Host) Buffer(size int64) *HostBuffer {
 	h.t.Helper()
-	b, err := h.device.NewBuffer(size, nil)
+	b, err := h.device.NewBuffer(size, nil, false)
 	h.must(err)
 	need, types := h.device.Requirements(b)
 	m := h.memory(need, types, vk.MemoryHostVisible|vk.MemoryHostCoherent)
