@@ -211,6 +211,7 @@ func TestHostNeeds(t *testing.T) {
 	f := h.physical.Features
 	want := HostFeatures{
 		Storage16: f.Storage16, Float16: f.Float16, SubgroupSizeControl: f.SubgroupSizeControl, Int64: f.Int64, CooperativeMatrix: f.CooperativeMatrix,
+		BufferAddress: f.BufferAddress,
 	}
 	if n.Features != want || n.Timelines != f.TimelineSemaphore || !slices.Equal(n.Extensions, h.physical.Extensions()) ||
 		h.physical.Families[n.QueueFamily].Flags&vk.QueueCompute == 0 {

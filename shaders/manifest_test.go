@@ -89,7 +89,9 @@ func TestManifestNoticesChanges(t *testing.T) {
 	for file, affected := range map[string]func(*shaders.Kernel) bool{
 		"":             func(*shaders.Kernel) bool { return false },
 		"maxpool.comp": func(k *shaders.Kernel) bool { return k.Source == "maxpool.comp" },
-		"conv.glsl":    func(k *shaders.Kernel) bool { return strings.HasPrefix(k.Source, "conv_") && k.Source != "conv_panel.comp" },
+		"conv.glsl": func(k *shaders.Kernel) bool {
+			return strings.HasPrefix(k.Source, "conv_") && k.Source != "conv_panel.comp"
+		},
 		"block.glsl": func(k *shaders.Kernel) bool {
 			return k.Source != "gn_finalize.comp" && !strings.HasPrefix(k.Source, "peak_") && !strings.HasPrefix(k.Source, "resize_")
 		},

@@ -87,7 +87,7 @@ func (h *Host) Options() *gpu.Host {
 		Queue: vk.Address(h.queue), QueueFamily: h.family, QueueLock: &h.Lock, APIVersion: apiVersion,
 		GetInstanceProcAddr: h.loader.GetInstanceProcAddr(),
 		Features: gpu.HostFeatures{
-			Storage16: f.Storage16, Float16: f.Float16, SubgroupSizeControl: f.SubgroupSizeControl, Int64: f.Int64,
+			Storage16: f.Storage16, Float16: f.Float16, SubgroupSizeControl: f.SubgroupSizeControl, Int64: f.Int64, BufferAddress: f.BufferAddress,
 			CooperativeMatrix: f.CooperativeMatrix,
 		},
 	}
