@@ -115,7 +115,8 @@ func TestBadPresets(t *testing.T) {
 		{"topk: 1\n\tbatch: 2\n", nil, "config.yaml: line 2"},
 		{"config: x\n", nil, "no command has a flag --config"},
 		{"", []string{"BITGPU_TOPK=many"}, `BITGPU_TOPK: "many" for --topk`},
-		{"", []string{"BITGPU_RUN_FORMAT=xml"}, `(from BITGPU_RUN_FORMAT)`},
+		{"", []string{"BITGPU_RUN_FORMAT=xml"}, `BITGPU_RUN_FORMAT: "xml" for --format`},
+		{"", []string{"BITGPU_RUN_TOPK=0"}, `(from BITGPU_RUN_TOPK)`},
 		{"", []string{"BITGPU_COLOR=blue"}, `--color: "blue" is none of auto, always and never (from BITGPU_COLOR)`},
 		{"", []string{"BITGPU_CONFIG=/nonexistent"}, "--config: /nonexistent: no such file"},
 	} {

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"context"
-	"iter"
 	"time"
 
 	"github.com/bitgpu/bitgpu"
@@ -92,21 +90,4 @@ func (o *viewOptions) check(paths []string) error {
 		return usage("--weights: %q is not %q", o.model.weights, bitgpu.RandomGolden)
 	}
 	return nil
-}
-
-// viewed is a picture for the viewer.
-type viewed struct {
-	name   string
-	decode func(context.Context) (*loader.Image, error)
-}
-
-// viewedInputs yields what PATHs stand for.
-func (a *app) viewedInputs(f *pictureFlags, paths []string) iter.Seq[viewed] {
-	return func(yield func(viewed) bool) {
-		for i := range a.inputs(f, paths).all() {
-			if !yield(viewed{i.file, func(ctx context.Context) (*loader.Image, error) { return f.decode(ctx, i) }}) {
-				return
-			}
-		}
-	}
 }

@@ -7,6 +7,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"image"
@@ -141,4 +142,21 @@ func (a *app) frameReport(what string, times []time.Duration, late time.Duration
 	ms := func(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 	fmt.Fprintf(a.stdout, "%-22s %6d frames, ms: median %.1f, 95 %% %.1f, 99 %% %.1f, most %.1f; %d over %.0f\n", what, len(times),
 		ms(at(0.5)), ms(at(0.95)), ms(at(0.99)), ms(times[len(times)-1]), over, ms(late))
+}
+
+// viewed is a picture for the viewer.
+type viewed struct {
+	name   string
+	decode func(context.Context) (*loader.Image, error)
+}
+
+// viewedInputs yields what PATHs stand for.
+func (a *app) viewedInputs(f *pictureFlags, paths []string) iter.Seq[viewed] {
+	return func(yield func(viewed) bool) {
+		for i := range a.inputs(f, paths).all() {
+			if !yield(viewed{i.file, func(ctx context.Context) (*loader.Image, error) { return f.decode(ctx, i) }}) {
+				return
+			}
+		}
+	}
 }
