@@ -90,7 +90,7 @@ func runsPanel(info gpu.Info, storage shaders.Storage) bool {
 
 // panelWork is what a network must take for conv_panel, in floating-point operations for one image: the compiler needs
 // about a second for each kind of layer.
-const panelWork = 6e9
+const panelWork = 20e9
 
 // Suited returns the target as it serves a network, given the graph of the pictures that the network is made for.
 func (t Target) Suited(g *Graph) Target {
