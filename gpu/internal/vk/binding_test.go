@@ -41,7 +41,7 @@ func TestBindingIsNotCalled(t *testing.T) {
 	}
 }
 
-// No other package may import the binding or C.
+// No other package may import the binding or C, but for a decoder that is built on request.
 func TestNoOtherPackageImportsC(t *testing.T) {
 	here, err := os.Getwd()
 	if err != nil {
@@ -56,7 +56,7 @@ func TestNoOtherPackageImportsC(t *testing.T) {
 		if entry.IsDir() && (path == here || path != root && strings.HasPrefix(entry.Name(), ".")) {
 			return filepath.SkipDir
 		}
-		if filepath.Ext(path) != ".go" {
+		if filepath.Ext(path) != ".go" || path == filepath.Join(root, "loader", "jpeg_turbo.go") {
 			return nil
 		}
 		f, err := parser.ParseFile(fset, path, nil, parser.ImportsOnly)

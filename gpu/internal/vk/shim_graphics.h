@@ -48,6 +48,7 @@ typedef struct bgSurfaceInfo {
 } bgSurfaceInfo;
 
 // Surfaces: shim_swapchain.c
+VkSurfaceKHR bgSurfaceAt(uintptr_t address);
 VkResult bgSurfaceSupport(const bgInstance *in, VkPhysicalDevice phys, uint32_t family, VkSurfaceKHR s, VkBool32 *out);
 VkResult bgDescribeSurface(const bgInstance *in, VkPhysicalDevice phys, VkSurfaceKHR s, bgSurfaceInfo *out);
 void bgDestroySurface(const bgInstance *in, VkSurfaceKHR s);

@@ -9,6 +9,8 @@
 // The instance's calls are few and rare, so they are looked up each time.
 #define CALL(name) ((PFN_vk##name)in->get(in->handle, "vk" #name))
 
+VkSurfaceKHR bgSurfaceAt(uintptr_t address) { return *(const VkSurfaceKHR *)address; }
+
 VkResult bgSurfaceSupport(const bgInstance *in, VkPhysicalDevice phys, uint32_t family, VkSurfaceKHR s, VkBool32 *out) {
     PFN_vkGetPhysicalDeviceSurfaceSupportKHR f = CALL(GetPhysicalDeviceSurfaceSupportKHR);
     return f == NULL ? VK_ERROR_EXTENSION_NOT_PRESENT : f(phys, family, s, out);

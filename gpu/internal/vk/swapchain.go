@@ -24,7 +24,7 @@ const SwapchainExtension = "VK_KHR_swapchain"
 func SurfaceFrom(bits uintptr) Surface { return to[Surface](bits) }
 
 // SurfaceAt returns the bits of the surface that memory at an address holds.
-func SurfaceAt(address uintptr) uintptr { return to[uintptr](vulkan.SurfaceFromPointer(address)) }
+func SurfaceAt(address uintptr) uintptr { return to[uintptr](C.bgSurfaceAt(C.uintptr_t(address))) }
 
 // DestroySurface destroys a surface that has no swapchain any more.
 func (in *Instance) DestroySurface(s Surface) { C.bgDestroySurface(in.c, to[C.VkSurfaceKHR](s)) }
