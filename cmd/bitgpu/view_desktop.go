@@ -107,7 +107,7 @@ func (a *app) writeShot(path string, img *image.NRGBA) error {
 
 // tellFrames prints the distribution of frame times.
 func (a *app) tellFrames(frames []view.FrameTime) {
-	var drawn, intervals, busy []time.Duration
+	var drawn, intervals, busy, busyIntervals []time.Duration
 	for _, f := range frames {
 		drawn = append(drawn, f.Drawn)
 		if f.Interval > 0 {
@@ -115,12 +115,13 @@ func (a *app) tellFrames(frames []view.FrameTime) {
 		}
 		if f.Busy {
 			busy = append(busy, f.Drawn)
+			busyIntervals = append(busyIntervals, f.Interval)
 		}
 	}
 	for _, t := range []struct {
 		what  string
 		times []time.Duration
-	}{{"drawn", drawn}, {"with the network", busy}, {"between frames", intervals}} {
+	}{{"drawn", drawn}, {"  with the network", busy}, {"between frames", intervals}, {"  with the network", busyIntervals}} {
 		slices.Sort(t.times)
 		a.frameReport(t.what, t.times, lateFrame)
 	}

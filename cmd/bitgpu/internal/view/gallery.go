@@ -81,8 +81,9 @@ type gallery struct {
 	running *item       // that the network computes, nil if it is idle
 	started time.Time   // when it began
 	cancel  context.CancelFunc
-	lost    error // why the device is of no use any more
-	closed  bool
+	lost    error         // why the device is of no use any more
+	closed  bool          // the workers end, until a device is open again
+	ended   bool          // and no more pictures are wanted
 	guess   time.Duration // what the last answer took
 }
 
@@ -107,7 +108,7 @@ func (g *gallery) add(items iter.Seq[Item], show bool) {
 	go func() {
 		for i := range items {
 			g.mu.Lock()
-			if g.closed {
+			if g.ended {
 				g.mu.Unlock()
 				break
 			}
@@ -261,6 +262,14 @@ func (g *gallery) close() {
 		g.cancel()
 	}
 	g.change.Broadcast()
+}
+
+// end is close for good.
+func (g *gallery) end() {
+	g.close()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.ended = true
 }
 
 func (g *gallery) reopen() {

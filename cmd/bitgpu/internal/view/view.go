@@ -93,7 +93,7 @@ func Run(ctx context.Context, o Options) (err error) {
 	if o.Map >= 0 {
 		v.g.mapIndex = o.Map
 	}
-	defer v.g.close()
+	defer v.g.end()
 	v.control = &control{g: v.g, models: o.Models, restart: -1, dirty: true, expand: func(paths []string) { v.g.add(o.Expand(paths), true) }}
 	v.window.listen(v.control)
 	context.AfterFunc(ctx, v.window.waker.wake)
