@@ -174,8 +174,15 @@ func testWinogradConv(t *testing.T, dev *gpu.Device) {
 	} {
 		c.kh, c.kw, c.sh, c.sw, c.ph, c.pw, c.norm = 3, 3, 1, 1, 1, 1, true
 		for _, s := range storages {
-			for _, m := range []int{2, 4} {
-				t.Run(fmt.Sprintf("F%d/%v/%v", m, s, c), func(t *testing.T) {
+			target := NewTarget(dev.Info(), s)
+			for k, m := range []int{2, 4, 2, 4} {
+				panel := k >= 2
+				if panel && !target.Panel {
+					continue
+				}
+				target := target
+				target.Panel = panel
+				t.Run(fmt.Sprintf("F%d/%v/panel=%v/%v", m, s, panel, c), func(t *testing.T) {
 					o := c.operands(s, random(uint64(50+i)))
 					raw := make([]float32, len(o.w[0].Data))
 					for j, v := range o.w[0].Data {
@@ -183,7 +190,7 @@ func testWinogradConv(t *testing.T, dev *gpu.Device) {
 					}
 					o.w[0].Data = standardized(raw, c.out, float64(float32(DefaultWeightEps)))
 					want := c.reference(s, false, o).Want
-					_, l2 := distance(narrow(kt.Decode(s, c.winograd(t, dev, m, s, o, raw))), want)
+					_, l2 := distance(narrow(kt.Decode(s, c.winograd(t, dev, target, m, o, raw))), want)
 					t.Logf("relative L2 error %.2g", l2)
 					if !(l2 <= bounds[s][m]) {
 						t.Errorf("relative L2 error %.2g, want at most %g", l2, bounds[s][m])
@@ -203,9 +210,9 @@ func narrow(v []float64) []float32 {
 }
 
 // winograd plans a network of this one convolution and runs its steps one by one.
-func (c convCase) winograd(t *testing.T, dev *gpu.Device, m int, s shaders.Storage, o operands, raw []float32) []byte {
+func (c convCase) winograd(t *testing.T, dev *gpu.Device, target Target, m int, o operands, raw []float32) []byte {
 	const name = "conv"
-	target := NewTarget(dev.Info(), s)
+	s := target.Storage
 	in := Shape{c.in, c.h, c.w}
 	g := &Graph{Nodes: []Node{{Name: "x", Out: in}, {Op: NormReLU, Name: "norm", In: []int{0}, Out: in}, {
 		Op: Conv, Name: name, In: []int{1}, Out: Shape{c.out, c.h, c.w}, Kernel: 3, Stride: 1, Pad: 1,
@@ -221,8 +228,14 @@ func (c convCase) winograd(t *testing.T, dev *gpu.Device, m int, s shaders.Stora
 	packed := kt.Poison(shape.out.C * k.taps * k.inBlocks * 64 * int(s.Size()))
 	encoded := make([]byte, 4*len(raw))
 	encode(encoded, raw)
-	kt.Run(t, dev, packed, kt.Dispatch{Kernel: k.kernel, Spec: k.spec, Groups: [3]uint32{uint32(8 * shape.out.C), 1, 1},
-		Push: k.push(c.out), In: [][]byte{encoded}})
+	pack := []kt.Dispatch{{Kernel: k.kernel, Spec: k.spec, Groups: [3]uint32{uint32(8 * shape.out.C), 1, 1},
+		Push: k.push(c.out), In: [][]byte{encoded}}}
+	if k.turned {
+		squares := shape.out.C * k.taps * k.inBlocks
+		pack = append(pack, kt.Dispatch{Kernel: u.kernels.TransposeWeights, Spec: []uint32{8}, Groups: kt.Grid(squares, 8, 1),
+			Push: shaders.Push(squares, ceilDiv(squares, 8))})
+	}
+	kt.Run(t, dev, packed, pack...)
 	memory[name+".weight"] = packed
 	var y []byte
 	for _, step := range p.Steps {
