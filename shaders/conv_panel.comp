@@ -31,7 +31,7 @@
 #include "block.glsl"
 
 layout(local_size_x_id = 0) in;
-layout(constant_id = 1) const int LANES = 8; // of a subgroup; no other number
+layout(constant_id = 1) const int SUBGROUP = 8; // no other number
 layout(constant_id = 2) const int P = 8;
 layout(constant_id = 3) const int V = 2;
 layout(constant_id = 4) const int KC = 64;

@@ -13,8 +13,10 @@ const (
 	opCapability     = 17
 	opTypeInt        = 21
 	opTypeFloat      = 22
+	opTypeArray      = 28
 	opTypeStruct     = 30
 	opTypePointer    = 32
+	opConstant       = 43
 	opSpecTrue       = 48
 	opSpecFalse      = 49
 	opSpecConstant   = 50
@@ -48,7 +50,8 @@ type module struct {
 	pointee      map[uint32]uint32
 	variables    map[uint32][][2]uint32 // by storage class: id and pointer type
 	defaults     map[uint32]uint32      // of a specialization constant
-	scalars      map[uint32]int         // bytes of a scalar type
+	scalars      map[uint32]int         // bytes of a scalar type, or of an array of them
+	constants    map[uint32]uint32
 }
 
 func parse(t *testing.T, k *shaders.Kernel) *module {
@@ -60,6 +63,7 @@ func parse(t *testing.T, k *shaders.Kernel) *module {
 	m := &module{
 		map[uint32]bool{}, map[uint32]map[uint32]uint32{}, map[uint32]map[uint32]uint32{}, map[uint32]map[uint32]int{}, map[uint32][]uint32{},
 		map[uint32]uint32{}, map[uint32][][2]uint32{}, map[uint32]uint32{}, map[uint32]int{},
+		map[uint32]uint32{},
 	}
 	for at := 5; at < len(code); {
 		length := int(code[at] >> 16)
@@ -89,6 +93,10 @@ func (m *module) instruction(op uint32, w []uint32) {
 		m.count[w[0]][w[2]]++
 	case opTypeInt, opTypeFloat:
 		m.scalars[w[0]] = int(w[1]) / 8
+	case opConstant:
+		m.constants[w[1]] = w[2]
+	case opTypeArray:
+		m.scalars[w[0]] = m.scalars[w[1]] * int(m.constants[w[2]])
 	case opTypeStruct:
 		m.structs[w[0]] = w[1:]
 	case opTypePointer:
@@ -121,7 +129,7 @@ func (m *module) access(id, pointer uint32) shaders.Access {
 	return access
 }
 
-// push is the size of the push constants, which are scalars, in bytes.
+// push is the size of the push constants, of which the last is a scalar or an array of scalars, in bytes.
 func (m *module) push() int {
 	size := 0
 	for _, v := range m.variables[pushConstant] {
@@ -132,6 +140,18 @@ func (m *module) push() int {
 	return size
 }
 
+// addresses counts the push constants that are addresses.
+func (m *module) addresses() (n int) {
+	for _, v := range m.variables[pushConstant] {
+		for _, member := range m.structs[m.pointee[v[1]]] {
+			if _, ok := m.pointee[member]; ok {
+				n++
+			}
+		}
+	}
+	return n
+}
+
 // TestRegistry compares every entry with its module: bindings and what is done with them, push
 // constants, features, specialization constants and their defaults.
 func TestRegistry(t *testing.T) {
@@ -139,7 +159,15 @@ func TestRegistry(t *testing.T) {
 		t.Run(k.Name, func(t *testing.T) {
 			m := parse(t, k)
 			buffers := slices.Concat(m.variables[storageBuffer], m.variables[uniformConstant])
-			bindings := make([]shaders.Access, len(buffers))
+			bindings := make([]shaders.Access, len(k.Bindings))
+			for i, b := range k.Bindings {
+				if b&shaders.Address != 0 { // no variable
+					bindings[i] = b
+				}
+			}
+			if got := m.addresses(); got != k.Addresses() {
+				t.Errorf("%d addresses, the registry says %d", got, k.Addresses())
+			}
 			for i, v := range buffers {
 				d := m.decorations[v[0]]
 				if d[descriptorSet] != 0 || int(d[binding]) >= len(bindings) {
