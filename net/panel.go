@@ -132,7 +132,7 @@ func (p *planner) panels(name string, c convShape, flops int64, x, norm, residua
 		p.step(Step{
 			Name: name + ".panels", Kernel: p.kernels.Panels,
 			Spec: []uint32{64, uint32(t.p), uint32(c.kh), uint32(c.kw), uint32(c.sh), uint32(c.sw),
-				uint32(c.ph), uint32(c.pw), flag(c.norm)},
+				uint32(c.ph), uint32(c.pw), flag(c.norm), panelLanes},
 			Push:   shaders.Push(c.in.H, c.in.W, c.out.W, c.in.C, begin, pixels),
 			Groups: [3]uint32{uint32(ceilDiv(pixels, 64)), uint32(c.kh * c.kw * c.in.C), uint32(c.images)},
 		}, x, norm, v)
