@@ -31,14 +31,15 @@ const (
 
 // Fault is what a server does in place of the right thing. The zero value is the right thing.
 type Fault struct {
-	Status   int           // answer this, with Header
-	Header   http.Header   // in the answer, beside or in place of what belongs there; an empty value removes
-	Cut      int64         // break the connection after so many bytes of a body; the headers promise all
-	Stall    bool          // send no more after Cut, but keep the connection
-	Slow     time.Duration // wait before every 64 KiB
-	Flip     bool          // change a byte of the body
-	NoRange  bool          // answer a range with the whole
-	NoLength bool          // do not say how long the body is
+	Status   int             // answer this, with Header
+	Header   http.Header     // in the answer, beside or in place of what belongs there; an empty value removes
+	Cut      int64           // break the connection after so many bytes of a body; the headers promise all
+	Stall    bool            // send no more after Cut, but keep the connection
+	Slow     time.Duration   // wait before every 64 KiB
+	Hold     <-chan struct{} // send the second half of a body when this is closed
+	Flip     bool            // change a byte of the body
+	NoRange  bool            // answer a range with the whole
+	NoLength bool            // do not say how long the body is
 }
 
 // File is one of a repository.
@@ -361,8 +362,15 @@ func (s *Server) send(w http.ResponseWriter, r *http.Request, f Fault, name stri
 }
 
 func (s *Server) body(w http.ResponseWriter, r *http.Request, f Fault, b *Body, body []byte) {
-	sent := int64(0)
+	sent, half := int64(0), int64(len(body)/2)
 	for len(body) > 0 {
+		if f.Hold != nil && sent >= half {
+			select {
+			case <-f.Hold:
+			case <-r.Context().Done():
+			case <-s.gone:
+			}
+		}
 		piece := body[:min(len(body), 64<<10)]
 		if f.Cut > 0 {
 			piece = piece[:min(int64(len(piece)), f.Cut-sent)]
@@ -378,7 +386,7 @@ func (s *Server) body(w http.ResponseWriter, r *http.Request, f Fault, b *Body, 
 		if err != nil {
 			return
 		}
-		if f.Slow > 0 || f.Cut > 0 && sent == f.Cut {
+		if f.Slow > 0 || f.Hold != nil || f.Cut > 0 && sent == f.Cut {
 			_ = http.NewResponseController(w).Flush() // a client that has gone shows with the next piece
 		}
 		if f.Cut > 0 && sent == f.Cut {
