@@ -31,8 +31,9 @@ const (
 const (
 	panelLanes     = 8    // of a subgroup
 	panelSubgroups = 32   // of a workgroup
-	panelGrid      = 1024 // workgroups in x, y or z
-	panelFlat      = 32   // workgroups in y and z without a second look-up
+	panelGrid      = 1024 // workgroups in y or z, and in x without a third look-up
+	panelWide      = 32 * panelGrid
+	panelFlat      = 32 // workgroups in y and z without a second look-up
 )
 
 // panelBytes is how much memory panels should take: a layer whose operand takes more is cut up.
@@ -129,15 +130,20 @@ func (p *planner) panels(name string, c convShape, flops int64, x, norm, residua
 		begin := first * t.p
 		pixels := min(slice*t.p, c.out.Pixels()-begin)
 		v := newValue(name+".panels", int64(slice)*perTile)
-		p.step(Step{
-			Name: name + ".panels", Kernel: p.kernels.Panels,
-			Spec: []uint32{64, uint32(t.p), uint32(c.kh), uint32(c.kw), uint32(c.sh), uint32(c.sw),
-				uint32(c.ph), uint32(c.pw), flag(c.norm), panelLanes},
-			Push:   shaders.Push(c.in.H, c.in.W, c.out.W, c.in.C, begin, pixels),
-			Groups: [3]uint32{uint32(ceilDiv(pixels, 64)), uint32(c.kh * c.kw * c.in.C), uint32(c.images)},
-		}, x, norm, v)
+		p.panelInput(name, c, t, begin, pixels, x, norm, v)
 		p.panelProducts(name, c, t, begin, slice, share(flops, begin, pixels, c.out.Pixels()), v, sums, residual, y)
 	}
+}
+
+// panelInput brings the operand of so many pixels, from begin on, into panels.
+func (p *planner) panelInput(name string, c convShape, t panelTiling, begin, pixels int, x, norm, v *value) {
+	p.step(Step{
+		Name: name + ".panels", Kernel: p.kernels.Panels,
+		Spec: []uint32{64, uint32(t.p), uint32(c.kh), uint32(c.kw), uint32(c.sh), uint32(c.sw),
+			uint32(c.ph), uint32(c.pw), flag(c.norm), panelLanes},
+		Push:   shaders.Push(c.in.H, c.in.W, c.out.W, c.in.C, begin, pixels),
+		Groups: [3]uint32{uint32(ceilDiv(pixels, 64)), uint32(c.kh * c.kw * c.in.C), uint32(c.images)},
+	}, x, norm, v)
 }
 
 // panelSums is the place for the sums of all parts but the last; nil if there is one part.
@@ -165,7 +171,7 @@ func (p *planner) panelProducts(name string, c convShape, t panelTiling, begin, 
 				Name: name, Kernel: p.kernels.ConvPanel, Groups: groups,
 				Spec: []uint32{uint32(panelLanes * t.tiles * t.chunks), panelLanes, uint32(t.p), uint32(t.v), uint32(t.kc), uint32(t.chunks),
 					uint32(t.tiles), flag(c.residual && last), flag(part > 0), flag(last), flag(c.out.Pixels()%t.p != 0),
-					flag(groups[1] > panelFlat), flag(groups[2] > panelFlat)},
+					flag(groups[1] > panelFlat), flag(groups[2] > panelFlat), flag(groups[0] > panelGrid)},
 				Push:  shaders.Push(c.productsOf(), part*t.kc*t.chunks, c.positions, tiles, begin, c.out.Pixels(), first, c.out.C),
 				FLOPs: share(share(flops, first, count, c.out.C), part, 1, t.parts),
 			}

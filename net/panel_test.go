@@ -1,6 +1,7 @@
 package net
 
 import (
+	"errors"
 	"testing"
 
 	"github.com/bitgpu/bitgpu/gpu"
@@ -36,6 +37,9 @@ func TestPanelTilings(t *testing.T) {
 	}
 }
 
+// widePicture has more tiles of pixels than conv_panel tells apart without WIDE.
+const widePicture = 9*panelGrid + 100
+
 // TestConvPanel compares conv_panel, with what packs its operands, with float64.
 func TestConvPanel(t *testing.T) {
 	dev := gputest.Open(t)
@@ -55,6 +59,7 @@ func TestConvPanel(t *testing.T) {
 			{n: 1, in: 8 * 76, out: 16, h: 3, w: 8, kh: 1, kw: 1, sh: 1, sw: 1, norm: true, residual: true}, // many products
 			{n: 1, in: 8, out: 8 * 70, h: 2, w: 4, kh: 1, kw: 1, sh: 1, sw: 1, norm: true},                  // many channels
 			{n: 1, in: 8 * 131, out: 8, h: 2, w: 4, kh: 1, kw: 1, sh: 1, sw: 1, residual: true},             // products that few numbers divide: in parts
+			{n: 1, in: 8, out: 8, h: 1, w: widePicture, kh: 1, kw: 1, sh: 1, sw: 1, norm: true},             // more tiles than two look-ups know
 		} {
 			t.Run(s.String()+"/"+c.String(), func(t *testing.T) {
 				t.Parallel()
@@ -79,6 +84,14 @@ func (c convCase) runPanel(t *testing.T, dev *gpu.Device, target Target, o opera
 	xv, nv, rv := held("x", x), held("norm", affine), held("residual", residual)
 	y := newValue("y", int64(len(residual)))
 	p.panels("conv", shape, 0, xv, nv, rv, y)
+	if c.w == widePicture { // Winograd's tiles are not cut into slices
+		p.Steps, p.placed = nil, nil
+		tiling := choosePanel(target, shape)
+		tiles := ceilDiv(shape.out.Pixels(), tiling.p)
+		v := newValue("v", int64(tiles*tiling.p*shape.productsOf())*4)
+		p.panelInput("conv", shape, tiling, 0, shape.out.Pixels(), xv, nv, v)
+		p.panelProducts("conv", shape, tiling, 0, tiles, 0, v, p.panelSums("conv", shape, tiling), rv, y)
+	}
 	for _, v := range []*value{xv, nv, rv, y} {
 		v.last = len(p.Steps) - 1
 	}
@@ -135,4 +148,16 @@ func buffer(t *testing.T, dev *gpu.Device, content []byte, size int64) *gpu.Buff
 	copy(b.Bytes(), kt.Poison(int(size+3)/4*4))
 	copy(b.Bytes(), content)
 	return b
+}
+
+// TestPanelPlanLimit: what conv_panel cannot tell apart is an error, not another image's result.
+func TestPanelPlanLimit(t *testing.T) {
+	target := someTarget(shaders.F16)
+	target.Panel, target.MaxInvocations, target.MaxShared, target.MaxRange = true, 1024, 32<<10, 1<<40
+	g := newGraph(t, smallConfig(), 32, 32, Outputs{Logits: true})
+	for batch, want := range map[int]error{panelGrid: nil, panelGrid + 1: ErrTooLarge} {
+		if _, err := NewPlan(g, target, nil, batch, Pixels); !errors.Is(err, want) {
+			t.Errorf("a batch of %d: %v, want %v", batch, err, want)
+		}
+	}
 }

@@ -100,10 +100,14 @@ func NewPlan(g *Graph, t Target, w Winograd, batch int, input InputKind) (*Plan,
 					ErrTooLarge, r.Name, batch, g.Width, g.Height, r.Size, t.MaxRange)
 			}
 		}
+		most := t.MaxGroups
+		if s.Kernel == shaders.For(t.Storage).ConvPanel {
+			most = [3]uint32{min(most[0], panelWide), min(most[1], panelGrid), min(most[2], panelGrid)}
+		}
 		for i, n := range s.Groups {
-			if n > t.MaxGroups[i] {
+			if n > most[i] {
 				return nil, fmt.Errorf("%w: %s of a batch of %d needs %d workgroups, the device runs at most %d",
-					ErrTooLarge, s.Name, batch, n, t.MaxGroups[i])
+					ErrTooLarge, s.Name, batch, n, most[i])
 			}
 		}
 	}

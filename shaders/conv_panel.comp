@@ -18,8 +18,8 @@
 // dispatch does the products [part, part + CHUNKS*KC) of K. A workgroup has TILES such tiles, next to each other in
 // channels. Where pixels do not fill the last tile, RAGGED must be set. y as in conv.glsl: output blocks [first, ...) of planes.
 //
-// Grid: x = tiles of pixels, y = tiles of channels over TILES, z = image or position; at most 1024 in x, and 32 in y
-// unless TALL, and in z unless DEEP, then 1024.
+// Grid: x = tiles of pixels, y = tiles of channels over TILES, z = image or position; at most 1024 in x
+// unless WIDE, then 32768, and 32 in y unless TALL, and in z unless DEEP, then 1024.
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_buffer_reference : require
 #extension GL_EXT_control_flow_attributes : enable
@@ -43,6 +43,7 @@ layout(constant_id = 9) const bool LAST = true;
 layout(constant_id = 10) const bool RAGGED = false;
 layout(constant_id = 11) const bool TALL = false;
 layout(constant_id = 12) const bool DEEP = false;
+layout(constant_id = 13) const bool WIDE = false;
 
 const int TILE = V * P;          // vectors of a tile
 const int SHARE = TILE / CHUNKS; // vectors that a subgroup finishes
@@ -115,7 +116,8 @@ float encode(float v) { return v; }
 void main() {
   lane = int(gl_SubgroupInvocationID);
   uint subgroup = TILES * CHUNKS > 1 ? known5(gl_SubgroupID) & 31u : 0u;
-  uint chunk = subgroup % CHUNKS, tile = known10(gl_WorkGroupID.x), row = gl_WorkGroupID.y, z = gl_WorkGroupID.z;
+  uint chunk = subgroup % CHUNKS, column = gl_WorkGroupID.x, row = gl_WorkGroupID.y, z = gl_WorkGroupID.z;
+  uint tile = WIDE ? known10(column) + (known5(column >> 10) << 10) : known10(column);
   uint image = DEEP ? known10(z) : known5(z);
   uint channels = (TALL ? known10(row) : known5(row)) * TILES + subgroup / CHUNKS;
   uint position = positions > 1 ? image : 0u; // positions is 1 or the number of images

@@ -106,7 +106,7 @@ func set(suffix, define string) Set {
 		ConvPanel: kernel(Kernel{Name: "conv_panel", Bindings: []Access{Read | Address, Read | Address, Read | Address, Read | Address, Write},
 			Push: 4*8 + 8*4 + 32*4, Ballot: true, Int64: true, Subgroups: 1,
 			Spec: []Spec{{"SUBGROUP", 8}, {"P", 8}, {"V", 2}, {"KC", 64}, {"CHUNKS", 1}, {"TILES", 1}, {"RESIDUAL", 0}, {"ADD", 0},
-				{"LAST", 1}, {"RAGGED", 0}, {"TALL", 0}, {"DEEP", 0}}}),
+				{"LAST", 1}, {"RAGGED", 0}, {"TALL", 0}, {"DEEP", 0}, {"WIDE", 0}}}),
 		TransposeWeights: kernel(Kernel{Name: "transpose_weights", Bindings: []Access{ReadWrite}, Push: 8}),
 		WinogradWeights: kernel(Kernel{Name: "winograd_weights", Bindings: []Access{Read, Write}, Push: 12,
 			Spec: []Spec{{"DTYPE", 0}, {"STANDARDIZE", 1}, {"M", 4}}}),
