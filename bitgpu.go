@@ -15,6 +15,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -123,6 +124,8 @@ type Options struct {
 	MaxBytes  int64 // largest file of a picture; 0 for loader.DefaultMaxBytes
 	// Progress, if set, is called while weights are loaded: parameters done, and all of them, over all devices.
 	Progress func(done, total int64)
+
+	phase func(Phase) // if set, hears what Open is at
 }
 
 // Info describes an open model.
@@ -147,24 +150,19 @@ type Model struct {
 	info    Info
 	options Options
 	engines []*engine // one for each device
+	calls   calls
+	// decoders is held by whoever decodes or resizes a picture for a Stream or for Go: one for each processor.
+	decoders chan struct{}
 
 	// weights opens the checkpoint once more, for what is seldom wanted of it; done closes it.
 	weights func(context.Context) (s *source, done func() error, err error)
+
+	end            sync.Mutex // guards what follows
+	paused, closed bool
 }
 
 // Info describes the model.
 func (m *Model) Info() Info { return m.info }
-
-// Close waits for work in flight and frees everything. It is idempotent; after it every method
-// returns an error. Close's own error is about what did not hinder the results, such as a device that failed
-// while others did its work, or a cache that could not be written.
-func (m *Model) Close() error {
-	var err error
-	for _, e := range m.engines {
-		err = errors.Join(err, e.close())
-	}
-	return err
-}
 
 // Open opens a model and brings its weights onto its devices. name is Demo, a name of timm's registry
 // (with or without the tag, looked up as loader.Find says, or else fetched), hf-hub:OWNER/NAME with or without
@@ -216,6 +214,12 @@ func open(ctx context.Context, s *source, o Options, weights func(context.Contex
 			return nil, fmt.Errorf("bitgpu: %w", err)
 		}
 	}
+	if o.phase != nil {
+		o.phase(PhaseDevice)
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("bitgpu: %w", err)
+	}
 	devices, err := selectDevices(o)
 	if err != nil {
 		return nil, fmt.Errorf("bitgpu: %w", err)
@@ -250,7 +254,10 @@ func selectDevices(o Options) ([]string, error) {
 
 // openOn opens all devices at once.
 func openOn(ctx context.Context, devices []string, s *source, o Options) (*Model, error) {
-	m := &Model{info: s.info, options: o, engines: make([]*engine, len(devices))}
+	m := &Model{
+		info: s.info, options: o, engines: make([]*engine, len(devices)),
+		decoders: make(chan struct{}, runtime.GOMAXPROCS(0)),
+	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var opening sync.WaitGroup

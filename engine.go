@@ -22,6 +22,7 @@ type engine struct {
 	batch   int               // Options.Batch
 	busy    atomic.Int64      // calls of run
 	life    sync.RWMutex      // held for reading while batches run, for writing when the device is closed
+	refused atomic.Bool       // the model is being closed
 
 	mu      sync.Mutex
 	failure error // of a batch that another device had to run
@@ -65,11 +66,20 @@ func openEngine(ctx context.Context, s *source, o Options, device string, progre
 	return e, nil
 }
 
+// refuse ends all calls but those whose batches the device has; now also those.
+func (e *engine) refuse(now bool) {
+	e.refused.Store(true)
+	if now {
+		e.dev.Abort()
+	}
+	_ = e.net.Close() // never fails
+}
+
 // close waits for batches in flight and frees everything. Its error has what went wrong on the device, too, while others did its work.
 func (e *engine) close() error {
-	err := e.net.Close() // whoever waits for room is told
+	e.refuse(false)
 	e.life.Lock()
-	err = errors.Join(err, e.dev.Close())
+	err := e.dev.Close()
 	e.life.Unlock()
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -78,6 +88,30 @@ func (e *engine) close() error {
 		e.failure = nil
 	}
 	return err
+}
+
+// use is the beginning of a call that runs batches. Unless it fails, done is the end, with the call's error.
+func (e *engine) use() error {
+	if e.refused.Load() {
+		return ErrClosed
+	}
+	e.life.RLock()
+	return nil
+}
+
+func (e *engine) done(err *error) {
+	if *err != nil && e.refused.Load() && errors.Is(*err, gpu.ErrClosed) {
+		*err = fmt.Errorf("%w: %w", ErrClosed, *err)
+	}
+	e.life.RUnlock()
+}
+
+// trim gives back memory that only waits to be used again.
+func (e *engine) trim() {
+	e.net.Trim()
+	if e.resizer != nil {
+		e.resizer.Trim()
+	}
 }
 
 // failed keeps the error of a batch that another device is going to run. That the model has been closed is
@@ -127,12 +161,14 @@ func (e *engine) fit(spec net.BatchSpec) (int, error) {
 }
 
 // run computes pictures of spec's size: in one batch, or in smaller ones where memory is short.
-func (e *engine) run(ctx context.Context, spec net.BatchSpec, pictures []picture) (*Output, error) {
+func (e *engine) run(ctx context.Context, spec net.BatchSpec, pictures []picture) (out *Output, err error) {
 	e.busy.Add(1)
 	defer e.busy.Add(-1)
-	e.life.RLock()
-	defer e.life.RUnlock()
-	out := &Output{}
+	if err := e.use(); err != nil {
+		return nil, err
+	}
+	defer e.done(&err)
+	out = &Output{}
 	for most := len(pictures); len(pictures) > 0; {
 		spec.Images = min(most, len(pictures))
 		part, err := e.runBatch(ctx, spec, pictures)

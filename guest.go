@@ -92,7 +92,8 @@ func (m *Model) RunHost(ctx context.Context, pictures []HostPicture, want Output
 // row-major order, images first, of the shape that it returns: [N, classes], [N, D] or [N, C, H, W]. It
 // returns when all of the work has been submitted (with a SliceBudget that is when the last slice begins);
 // the results are there when r's semaphores or fence are signalled, or when the job that it returns is
-// done. After an error they may be partly there, and nothing of r is signalled.
+// done. After an error they may be partly there, and nothing of r is signalled, unless ctx has ended while slices waited for their
+// turn: then r's signals come when they are given up.
 func (m *Model) RunHostInto(ctx context.Context, pictures []HostPicture, want Outputs, r HostResult) (
 	shape []int, last *gpu.Pending, err error) {
 	fail := func(err error) ([]int, *gpu.Pending, error) {
@@ -146,8 +147,13 @@ func (m *Model) RunHostInto(ctx context.Context, pictures []HostPicture, want Ou
 	if err != nil {
 		return nil, nil, fmt.Errorf("bitgpu: %w", err)
 	}
-	<-last.Sent()
-	return shape, last, nil
+	select {
+	case <-last.Sent():
+		return shape, last, nil
+	case <-ctx.Done():
+		last.Cancel()
+		return nil, nil, fmt.Errorf("bitgpu: %w", ctx.Err())
+	}
 }
 
 // hostBatch describes batches of at most so many host's pictures.
@@ -171,7 +177,7 @@ func (m *Model) guest(pictures []HostPicture) error {
 }
 
 // host has batches made of the pictures, and gives each, with its crops, to use, which ends it.
-func (m *Model) host(ctx context.Context, pictures []HostPicture, want Outputs, use func(b *net.Batch, n int) error) error {
+func (m *Model) host(ctx context.Context, pictures []HostPicture, want Outputs, use func(b *net.Batch, n int) error) (err error) {
 	done := 0
 	defer func() { m.skip(pictures[done:]) }()
 	if err := m.guest(pictures); err != nil {
@@ -180,8 +186,10 @@ func (m *Model) host(ctx context.Context, pictures []HostPicture, want Outputs, 
 	e := m.engines[0]
 	e.busy.Add(1)
 	defer e.busy.Add(-1)
-	e.life.RLock()
-	defer e.life.RUnlock()
+	if err := e.use(); err != nil {
+		return err
+	}
+	defer e.done(&err)
 	most, err := e.fit(m.hostBatch(len(pictures), want))
 	if err != nil {
 		return err

@@ -51,13 +51,15 @@ type KindCost struct {
 // embeddings of a network without classes. The first batch of a kind is slow, because kernels are
 // compiled and memory is allocated for it. The error wraps net.ErrTooLarge if the device cannot run
 // a batch of just that size.
-func (m *Model) Measure(ctx context.Context, o MeasureOptions) (*Measurement, error) {
+func (m *Model) Measure(ctx context.Context, o MeasureOptions) (_ *Measurement, err error) {
 	e, err := m.engine(o.Device)
 	if err != nil {
 		return nil, err
 	}
-	e.life.RLock()
-	defer e.life.RUnlock()
+	if err := e.use(); err != nil {
+		return nil, fmt.Errorf("bitgpu: %w", err)
+	}
+	defer e.done(&err)
 	size := o.Size
 	if size == 0 {
 		size = m.info.Preprocess.Size

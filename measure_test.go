@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/bitgpu/bitgpu"
-	"github.com/bitgpu/bitgpu/gpu"
 	"github.com/bitgpu/bitgpu/gpu/peak"
 	"github.com/bitgpu/bitgpu/loader"
 	"github.com/bitgpu/bitgpu/net"
@@ -79,7 +78,7 @@ func TestMeasurePeak(t *testing.T) {
 	if err := m.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := m.MeasurePeak(t.Context(), 0); !errors.Is(err, gpu.ErrClosed) {
+	if _, err := m.MeasurePeak(t.Context(), 0); !errors.Is(err, bitgpu.ErrClosed) {
 		t.Errorf("%v, want ErrClosed", err)
 	}
 }

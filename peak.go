@@ -9,13 +9,15 @@ import (
 
 // MeasurePeak measures what one of Info.Devices can do at most (package peak), so that Measure's results
 // can be told as a share of it. Nothing else should run on the device meanwhile.
-func (m *Model) MeasurePeak(ctx context.Context, device int) ([]peak.Peak, error) {
+func (m *Model) MeasurePeak(ctx context.Context, device int) (_ []peak.Peak, err error) {
 	e, err := m.engine(device)
 	if err != nil {
 		return nil, err
 	}
-	e.life.RLock()
-	defer e.life.RUnlock()
+	if err := e.use(); err != nil {
+		return nil, fmt.Errorf("bitgpu: %w", err)
+	}
+	defer e.done(&err)
 	peaks, err := peak.Measure(ctx, e.dev)
 	if err != nil {
 		return nil, fmt.Errorf("bitgpu: %w", err)

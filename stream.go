@@ -135,7 +135,6 @@ func loaders() int { return 2*runtime.GOMAXPROCS(0) + 4 }
 // load makes jobs of the inputs, in goroutines that end with the inputs or with the sharing.
 func (m *Model) load(s *sharing, inputs iter.Seq[Input]) {
 	work := make(chan *job, s.ahead) // no more are waiting to be settled
-	processors := make(chan struct{}, runtime.GOMAXPROCS(0))
 	held := new(waiting)
 	go func() {
 		defer close(work)
@@ -155,22 +154,25 @@ func (m *Model) load(s *sharing, inputs iter.Seq[Input]) {
 					s.settle(j, nil, err)
 					continue
 				}
-				p, err := m.decode(j.input, processors, held)
+				p, err := m.decode(s.ctx, j.input, held)
 				s.settle(j, p, err)
 			}
 		}()
 	}
 }
 
-// decode reads and decodes one picture, and preprocesses it unless the device does. It holds one of the
-// processors while it computes.
-func (m *Model) decode(in Input, processors chan struct{}, w *waiting) (picture, error) {
+// decode reads and decodes one picture, and preprocesses it unless the device does.
+func (m *Model) decode(ctx context.Context, in Input, w *waiting) (picture, error) {
 	file, err := m.read(in)
 	if err != nil {
 		return nil, err
 	}
-	processors <- struct{}{}
-	defer func() { <-processors }()
+	select {
+	case m.decoders <- struct{}{}:
+		defer func() { <-m.decoders }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 	if file == nil {
 		return m.picture(loader.FromGoImage(in.Image), w)
 	}

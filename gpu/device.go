@@ -56,6 +56,7 @@ type Device struct {
 	lost   atomic.Bool
 
 	pipelines pipelines
+	hold      hold
 
 	order sync.Mutex     // held by Submit: jobs reach the queues in the order of the calls
 	work  sync.WaitGroup // jobs in flight
@@ -80,6 +81,7 @@ func Open(o Options) (*Device, error) {
 		slice:    o.SliceBudget,
 		buffers:  map[*Buffer]struct{}{},
 		commands: map[*Commands]struct{}{},
+		hold:     hold{aborted: make(chan struct{})},
 	}
 	if o.MemoryBudget < 0 {
 		return nil, fmt.Errorf("gpu: a memory budget of %d bytes", o.MemoryBudget)
@@ -185,12 +187,14 @@ func (d *Device) use() error {
 }
 
 // Close waits for the work in flight and destroys everything that was made from the device; a host's own
-// objects stay. It works on a lost device too. Calls after the first one, and on nil, do nothing. The error is about
-// what does not hinder closing: validation messages, or a pipeline cache that could not be written.
+// objects stay. Jobs that a pause holds back are aborted. It works on a lost device too. Calls after the first one,
+// and on nil, do nothing. The error is about what does not hinder closing: validation messages, or a pipeline cache
+// that could not be written.
 func (d *Device) Close() error {
 	if d == nil {
 		return nil
 	}
+	d.hold.close()
 	d.life.Lock()
 	defer d.life.Unlock()
 	if d.closed {

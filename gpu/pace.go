@@ -77,8 +77,8 @@ func (d *Device) sendSlices(p *Pending) (groups []group, err error) {
 
 // prepare has a job's commands in the best pieces, if it is still to run.
 func (d *Device) prepare(p *Pending) error {
-	if p.cancelled.Load() {
-		return errCancelled
+	if err := d.pass(p); err != nil {
+		return err
 	}
 	if d.lost.Load() {
 		return ErrDeviceLost
@@ -106,7 +106,8 @@ func (d *Device) sendPieces(p *Pending, groups []group) error {
 		n, err := send(g, fence)
 		sent += n
 		switch {
-		case errors.Is(err, errCancelled) && n > 0: // its last slice has been waited for, and so has what that waited for
+		case (errors.Is(err, errCancelled) || errors.Is(err, ErrClosed)) && n > 0:
+			// Its last slice has been waited for, and so has what that waited for.
 			return err
 		case err != nil:
 			return errors.Join(err, d.quiesce(groups[:i+1], sent))
@@ -122,8 +123,8 @@ func (p *Pending) sendPaced(g group, fence vk.Fence) (sent int, err error) {
 	waits, signal := d.semaphores(g)
 	l := &d.lanes[computeLane]
 	for !queue.empty() {
-		if p.cancelled.Load() {
-			return sent, errCancelled
+		if err := d.pass(p); err != nil {
+			return sent, err
 		}
 		buffers := queue.next(sliceShare * float64(d.slice))
 		var point vk.TimelinePoint
@@ -278,4 +279,4 @@ func (q *sliceQueue) share(t float64) {
 // Cancel gives a job up. On a device with a SliceBudget what has not begun of it is left out, and Wait returns an error that
 // wraps context.Canceled; what is in its buffers then is undefined. Elsewhere, and once the job's last slice has begun, it
 // does nothing.
-func (p *Pending) Cancel() { p.cancelled.Store(true) }
+func (p *Pending) Cancel() { p.cancel.Do(func() { close(p.cancelled) }) }

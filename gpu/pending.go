@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync/atomic"
+	"sync"
 
 	"github.com/bitgpu/bitgpu/gpu/internal/vk"
 )
@@ -20,7 +20,8 @@ type Pending struct {
 	done  chan struct{}
 	err   error // valid when done is closed
 
-	cancelled atomic.Bool
+	cancelled chan struct{} // closed by Cancel
+	cancel    sync.Once
 	elapsed   map[*Commands][]float64 // of a job in slices: what each piece took by the host's clock, in ns
 }
 

@@ -46,7 +46,10 @@ func (d *Device) Submit(j Job) (*Pending, error) {
 func (d *Device) submit(j Job) (*Pending, error) {
 	d.order.Lock()
 	defer d.order.Unlock()
-	p := &Pending{dev: d, job: j, sent: make(chan struct{}), done: make(chan struct{})}
+	if d.hold.over() {
+		return nil, ErrClosed
+	}
+	p := &Pending{dev: d, job: j, sent: make(chan struct{}), done: make(chan struct{}), cancelled: make(chan struct{})}
 	for _, c := range []*Commands{j.Upload, j.Compute, j.Readback} {
 		if c != nil {
 			p.parts = append(p.parts, c)

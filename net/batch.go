@@ -47,10 +47,21 @@ func inputBytes(p *Plan) int {
 func (b *Batch) Submit() error {
 	pending, err := b.program.net.dev.Submit(b.slot.job)
 	if err != nil {
-		return fmt.Errorf("net: batch of %d: %w", b.program.plan.Batch, err)
+		return b.failed(err)
 	}
 	b.pending = pending
 	return nil
+}
+
+// failed is the error of a batch that could not be submitted: of a closed network, ErrClosed.
+func (b *Batch) failed(err error) error {
+	n := b.program.net
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.closed {
+		err = fmt.Errorf("%w: %w", ErrClosed, err)
+	}
+	return fmt.Errorf("net: batch of %d: %w", b.program.plan.Batch, err)
 }
 
 // Tensor is a result in row-major order.

@@ -92,7 +92,7 @@ func (b *Batch) leave(dst gpu.Range, after gpu.Job, owner *uint32) (*gpu.Pending
 	job.Readback = nil
 	if b.pending, err = dev.Submit(job); err != nil {
 		b.pending = nil
-		return nil, fmt.Errorf("net: batch of %d: %w", plan.Batch, err)
+		return nil, b.failed(err)
 	}
 	pending, err := dev.Submit(after)
 	if err != nil {

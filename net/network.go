@@ -116,7 +116,7 @@ func (n *Network) WeightBytes() int64 { return n.weights.memory.Size() }
 // idempotent.
 func (n *Network) Close() error {
 	n.stop()
-	n.background.Wait()
+	defer n.background.Wait()
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.closed {

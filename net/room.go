@@ -49,7 +49,7 @@ func (a *activations) releaseIdle() {
 }
 
 // Begin takes room for a batch. If all room of this kind is in flight, or memory is short, it waits for
-// batches to end, or for ctx. Who begins several batches before submitting them may wait for itself.
+// batches to end, or for ctx; while the device is paused, for gpu.Device.Resume. Who begins several batches before submitting them may wait for itself.
 func (n *Network) Begin(ctx context.Context, spec BatchSpec) (*Batch, error) {
 	r, err := n.recipe(ctx, spec)
 	if err != nil {
@@ -65,12 +65,14 @@ func (n *Network) Begin(ctx context.Context, spec BatchSpec) (*Batch, error) {
 		}
 	}()
 	for {
-		b, wake, err := n.tryBegin(spec, r, &short)
+		resumed := n.dev.Paused()
+		b, wake, err := n.tryBegin(spec, r, resumed != nil, &short)
 		if b != nil || err != nil {
 			return b, err
 		}
 		select {
 		case <-wake:
+		case <-resumed:
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}
@@ -102,13 +104,13 @@ func (n *Network) recipe(ctx context.Context, spec BatchSpec) (*recipe, error) {
 
 // tryBegin returns a batch if there is room, else a channel that is closed when there may be. short says
 // that the caller waits for memory.
-func (n *Network) tryBegin(spec BatchSpec, r *recipe, short *bool) (*Batch, <-chan struct{}, error) {
+func (n *Network) tryBegin(spec BatchSpec, r *recipe, paused bool, short *bool) (*Batch, <-chan struct{}, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	switch {
 	case n.closed:
 		return nil, nil, ErrClosed
-	case n.short > 0 && !*short:
+	case paused, n.short > 0 && !*short:
 		return nil, n.wake, nil
 	}
 	p, s, err := n.take(spec, r)
@@ -196,6 +198,16 @@ func (n *Network) retireAll() {
 		n.arena.retire()
 		n.arena = nil
 	}
+}
+
+// Trim gives back the device's memory that only waits to be used again: recorded programs with their buffers, and the arena
+// of activations. Batches in flight keep theirs until they end. The next batch of a kind allocates and records anew,
+// and gives the same results.
+func (n *Network) Trim() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.retireAll()
+	n.broadcast()
 }
 
 // retireOthers retires the programs of other kinds and says whether that has freed memory.
