@@ -54,8 +54,9 @@ type convMember struct {
 // convTiling is how a member cuts a layer up.
 type convTiling struct {
 	size           uint32   // local_size_x
-	constants      []uint32 // the specialization constants after the common nine
+	constants      []uint32 // the specialization constants after those that members share
 	pixels, blocks int      // pixels and output blocks that a workgroup makes
+	dynamic        bool     // DYNAMIC of shaders/conv.glsl
 }
 
 // convFamily lists the members, the preferred first. The last runs everywhere.
@@ -108,7 +109,7 @@ func chooseConv(t Target, c convShape) (convMember, convTiling) {
 // about one more.
 func laneTilings(_ Target, c convShape) []convTiling {
 	tile := func(out, pixels int) convTiling {
-		return convTiling{size: 8, constants: []uint32{uint32(out), uint32(pixels)}, pixels: 8 * pixels, blocks: out}
+		return convTiling{size: 8, constants: []uint32{uint32(out), uint32(pixels)}, pixels: 8 * pixels, blocks: out, dynamic: true}
 	}
 	cost := func(t convTiling) int { return ceilDiv(c.out.Pixels(), t.pixels) * (t.pixels/8 + 1) }
 	tilings := []convTiling{tile(2, 4), tile(2, 3), tile(2, 2)}
@@ -116,13 +117,18 @@ func laneTilings(_ Target, c convShape) []convTiling {
 	return append(tilings, tile(4, 4), tile(4, 3))
 }
 
-// spec returns the specialization constants of a layer, and the grid over the pixels and over the given
-// number of output blocks.
-func (t convTiling) spec(c convShape, outBlocks int) (spec []uint32, groups [3]uint32) {
-	spec = []uint32{t.size, uint32(c.kh), uint32(c.kw), uint32(c.sh), uint32(c.sw),
-		uint32(c.ph), uint32(c.pw), flag(c.norm), flag(c.residual)}
-	return append(spec, t.constants...), [3]uint32{
-		uint32(ceilDiv(c.out.Pixels(), t.pixels)), uint32(ceilDiv(outBlocks, t.blocks)), uint32(c.images)}
+// dispatch returns what runs a layer's output blocks [first, first+count): specialization constants, push
+// constants, and the grid.
+func (t convTiling) dispatch(c convShape, first, count int) (spec []uint32, push []byte, groups [3]uint32) {
+	spec = []uint32{t.size, uint32(c.kh), uint32(c.kw), uint32(c.ph), uint32(c.pw), flag(c.norm)}
+	push = shaders.Push(c.in.H, c.in.W, c.out.H, c.out.W, c.in.C, count, first, c.out.C, c.positions)
+	if t.dynamic {
+		push = append(push, shaders.Push(c.sh, c.sw, int(flag(c.residual)))...)
+	} else {
+		spec = append(spec, uint32(c.sh), uint32(c.sw), flag(c.residual))
+	}
+	return append(spec, t.constants...), push, [3]uint32{
+		uint32(ceilDiv(c.out.Pixels(), t.pixels)), uint32(ceilDiv(count, t.blocks)), uint32(c.images)}
 }
 
 func flag(b bool) uint32 {

@@ -168,11 +168,10 @@ func (c convCase) run(t *testing.T, dev *gpu.Device, kernel *shaders.Kernel, til
 	var dispatches []kt.Dispatch
 	first := 0
 	for _, count := range parts {
-		spec, groups := tiling.spec(shape, count)
+		spec, push, groups := tiling.dispatch(shape, first, count)
 		dispatches = append(dispatches, kt.Dispatch{
-			Kernel: kernel, Spec: spec, Groups: groups,
-			Push: shaders.Push(c.h, c.w, shape.out.H, shape.out.W, shape.in.C, count, first, shape.out.C, shape.positions),
-			In:   [][]byte{x, packed[first*block : (first+count)*block], norm, residual},
+			Kernel: kernel, Spec: spec, Push: push, Groups: groups,
+			In: [][]byte{x, packed[first*block : (first+count)*block], norm, residual},
 		})
 		first += count
 	}

@@ -43,7 +43,8 @@ type Step struct {
 	Push       []byte
 	Groups     [3]uint32
 	Refs       []Ref
-	conv       *convShape // of a convolution, which made so many output blocks in this step
+	conv       *convShape // of a convolution, of which this step makes convBlocks output blocks from convFirst on
+	convFirst  int
 	convBlocks int
 	FLOPs      int64 // of a convolution or the classifier, two for every multiply-add
 }

@@ -127,6 +127,9 @@ func isConv(s *Step) bool { return strings.HasPrefix(s.Kernel.Name, "conv_") }
 
 func isPanel(s *Step) bool { return strings.HasPrefix(s.Kernel.Name, "conv_panel") }
 
+// isDynamic reports whether strides and the residual are among a convolution's push constants (DYNAMIC of shaders/conv.glsl).
+func isDynamic(s *Step) bool { return s.Kernel.Push == 48 }
+
 // residual is the binding of what a step adds to its result, the last binding; 0 if there is none. The two may be the same bytes, or none may be.
 func residual(s *Step) int {
 	switch {
@@ -135,7 +138,7 @@ func residual(s *Step) int {
 	case isPanel(s) && s.Spec[8] == 1 && s.Spec[9] == 0: // ADD, not LAST: its sums so far
 		return 3
 	case isPanel(s):
-	case isConv(s) && s.Spec[8] == 1:
+	case isConv(s) && (isDynamic(s) && s.Push[44] == 1 || !isDynamic(s) && s.Spec[8] == 1):
 		return 3
 	case strings.HasPrefix(s.Kernel.Name, "winograd_output") && s.Spec[2] == 1:
 		return 1

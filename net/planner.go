@@ -203,12 +203,11 @@ func (p *planner) products(name string, c convShape, flops int64, x, norm, resid
 	}
 	for first := 0; first < c.out.C; first += most {
 		count := min(most, c.out.C-first)
-		spec, groups := tiling.spec(c, count)
+		spec, push, groups := tiling.dispatch(c, first, count)
 		p.step(Step{
-			Name: name, Kernel: m.kernel(p.kernels), Spec: spec, Groups: groups,
-			Push:  shaders.Push(c.in.H, c.in.W, c.out.H, c.out.W, c.in.C, count, first, c.out.C, c.positions),
+			Name: name, Kernel: m.kernel(p.kernels), Spec: spec, Push: push, Groups: groups,
 			FLOPs: flops * int64(count) / int64(c.out.C),
-			conv:  &c, convBlocks: count,
+			conv:  &c, convFirst: first, convBlocks: count,
 		}, x, Ref{Space: WeightSpace, Name: name + ".weight", Offset: int64(first) * perBlock, Size: int64(count) * perBlock},
 			norm, residual, y)
 	}

@@ -154,7 +154,7 @@ func (t *tuner) conv(ctx context.Context, s Step) (TunedConv, error) {
 		for _, tiling := range m.tilings(t.target, c) {
 			candidate := s
 			candidate.Kernel = m.kernel(shaders.For(t.target.Storage))
-			candidate.Spec, candidate.Groups = tiling.spec(c, s.convBlocks)
+			candidate.Spec, candidate.Push, candidate.Groups = tiling.dispatch(c, s.convFirst, s.convBlocks)
 			seconds, err := t.time(ctx, candidate, best.Seconds)
 			if err != nil {
 				return best, err

@@ -19,6 +19,9 @@
 // A dispatch makes the output blocks [first, first + outBlocks) of the planes of y; w starts at
 // block first, so that weights beyond a device's binding limit are bound in parts.
 //
+// With DYNAMIC the strides and whether there is a residual are told to each dispatch, so that fewer
+// pipelines serve all layers: a driver takes some 40 ms to make one of the large unrolled members.
+//
 // positions is 1 where all images share their weights. The products of a Winograd convolution (u from
 // winograd_weights) have as many as images: image n is convolved with the weights of position n.
 #ifndef CONV_GLSL
@@ -29,12 +32,14 @@
 layout(local_size_x_id = 0) in;
 layout(constant_id = 1) const int KH = 1;
 layout(constant_id = 2) const int KW = 1;
-layout(constant_id = 3) const int SH = 1;
-layout(constant_id = 4) const int SW = 1;
-layout(constant_id = 5) const int PH = 0;
-layout(constant_id = 6) const int PW = 0;
-layout(constant_id = 7) const bool NORM = false;
+layout(constant_id = 3) const int PH = 0;
+layout(constant_id = 4) const int PW = 0;
+layout(constant_id = 5) const bool NORM = false;
+#ifndef DYNAMIC
+layout(constant_id = 6) const int SH = 1;
+layout(constant_id = 7) const int SW = 1;
 layout(constant_id = 8) const bool RESIDUAL = false;
+#endif
 
 #if !F16
 // With binary32 storage a member sums the products of at most SUM_BLOCKS blocks of one tap at a time
@@ -55,6 +60,9 @@ layout(std430, binding = 3) readonly buffer Residual { Block residual[]; };
 layout(std430, binding = 4) writeonly buffer Y { Block y[]; };
 layout(push_constant) uniform Push {
   int height, width, outHeight, outWidth, inBlocks, outBlocks, first, planes, positions;
+#ifdef DYNAMIC
+  int SH, SW, RESIDUAL;
+#endif
 };
 
 #endif

@@ -10,6 +10,7 @@
 #define HALVES
 #define OPERAND Half
 #define AFFINE uint64_t
+#define DYNAMIC
 #include "conv.glsl"
 #include "lane.glsl"
 

@@ -13,6 +13,7 @@
 #extension GL_EXT_shader_explicit_arithmetic_types_int64 : require
 #define TEXELS
 #define AFFINE uint64_t
+#define DYNAMIC
 #include "conv.glsl"
 #include "lane.glsl"
 

@@ -6,8 +6,8 @@
 #ifndef LANE_GLSL
 #define LANE_GLSL
 
-layout(constant_id = 9) const int OUT = 2;
-layout(constant_id = 10) const int PIXELS = 4;
+layout(constant_id = 6) const int OUT = 2;
+layout(constant_id = 7) const int PIXELS = 4;
 
 const bool PADDED = PH > 0 || PW > 0;
 
@@ -50,7 +50,7 @@ void endTile() {
       if (p0 + j * 8 < pixels) {
         float v[8];
         [[unroll]] for (int i = 0; i < 8; i++) v[i] = acc[(g * 8 + i) * PIXELS + j];
-        if (RESIDUAL) {
+        if (RESIDUAL != 0) {
           float r[8];
           unpack(residual[yi + j * 8], r);
           [[unroll]] for (int i = 0; i < 8; i++) v[i] += r[i];

@@ -89,8 +89,9 @@ func set(suffix, define string) Set {
 		}
 		return &k
 	}
-	conv := []Spec{{"KH", 1}, {"KW", 1}, {"SH", 1}, {"SW", 1}, {"PH", 0}, {"PW", 0}, {"NORM", 0}, {"RESIDUAL", 0}}
-	lane := slices.Concat([]Spec{{"local_size_x", 8}}, conv, []Spec{{"OUT", 2}, {"PIXELS", 4}})
+	layer := []Spec{{"KH", 1}, {"KW", 1}, {"PH", 0}, {"PW", 0}, {"NORM", 0}}
+	conv := slices.Concat(layer, []Spec{{"SH", 1}, {"SW", 1}, {"RESIDUAL", 0}})
+	lane := slices.Concat([]Spec{{"local_size_x", 8}}, layer, []Spec{{"OUT", 2}, {"PIXELS", 4}})
 	convBindings := []Access{Read, Read, Read, Read, Write}
 	set := Set{
 		InputU8: kernel(Kernel{Name: "input_u8", Bindings: []Access{Read, Read, Write}, Push: 8,
@@ -98,7 +99,7 @@ func set(suffix, define string) Set {
 		InputF32: kernel(Kernel{Name: "input_f32", Bindings: []Access{Read, Write}, Push: 12}),
 		PackWeights: kernel(Kernel{Name: "pack_weights", Bindings: []Access{Read, Write}, Push: 20,
 			Spec: []Spec{{"DTYPE", 0}, {"STANDARDIZE", 1}, {"PAIR", 0}}}),
-		ConvLane: kernel(Kernel{Name: "conv_lane", Bindings: convBindings, Push: 36,
+		ConvLane: kernel(Kernel{Name: "conv_lane", Bindings: convBindings, Push: 48,
 			Spec: lane, OneSubgroup: true, Ballot: true, Int64: true}),
 		ConvTile: kernel(Kernel{Name: "conv_tile", Bindings: convBindings, Push: 36, Spec: conv}),
 		Panels: kernel(Kernel{Name: "panels", Bindings: []Access{Read, Read, Write}, Push: 24, Subgroups: 9, Ballot: true, Int64: true,
@@ -123,7 +124,7 @@ func set(suffix, define string) Set {
 			Spec: []Spec{{"NORM", 0}}}),
 	}
 	if define == "F16=1" {
-		set.ConvTexel = kernel(Kernel{Name: "conv_texel", Bindings: []Access{Read | Texels, Read | Texels, Read, Read, Write}, Push: 36,
+		set.ConvTexel = kernel(Kernel{Name: "conv_texel", Bindings: []Access{Read | Texels, Read | Texels, Read, Read, Write}, Push: 48,
 			Spec: lane, OneSubgroup: true, Int64: true})
 		set.GroupNorm = kernel(Kernel{Name: "groupnorm", Bindings: []Access{Read | Texels, Read, Write}, Push: 16, OneSubgroup: true,
 			Spec: []Spec{{"local_size_x", 8}, {"UNIT", 1}, {"GROUP", 8}}})
