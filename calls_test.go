@@ -92,7 +92,9 @@ func TestGoOrderAndBounds(t *testing.T) {
 	if i := <-reading; i != 3 {
 		t.Errorf("call %d began after the first three, want 3", i)
 	}
-	go m.Close()
+	if err := m.Close(); err != nil { // which waits for no picture
+		t.Error(err)
+	}
 	if r := <-later[1]; !errors.Is(r.Err, bitgpu.ErrClosed) {
 		t.Errorf("waiting when the model closed: %v, want ErrClosed", r.Err)
 	}

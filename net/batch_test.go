@@ -272,6 +272,59 @@ func testCloseFreesMemory(t *testing.T, dev *gpu.Device) {
 	checkFreed(t, dev, before)
 }
 
+// testTrim: what waits to be used again is freed, and a batch that is out keeps its memory to its end.
+func testTrim(t *testing.T, dev *gpu.Device) {
+	n, kind := slotNetwork(t, dev)
+	spec, x, want := kind(1, 36)
+	other, y, wantOther := kind(2, 36)
+	before := dev.Memory().Used
+	b := begin(t, n, spec, x)
+	n.Trim()
+	n.Trim()
+	finish(t, "beside one that is out", begin(t, n, other, y), wantOther)
+	finish(t, "out while memory was given back", b, want)
+	n.Trim()
+	checkFreed(t, dev, before)
+	finish(t, "afterwards", begin(t, n, spec, x), want)
+}
+
+// testPauseHoldsBatches: Begin waits while the device is paused, until it is resumed, ctx ends or the network closes.
+func testPauseHoldsBatches(t *testing.T, dev *gpu.Device) {
+	n, kind := slotNetwork(t, dev)
+	spec, x, want := kind(1, 36)
+	dev.Pause()
+	defer dev.Resume()
+	ctx, cancel := context.WithCancel(t.Context())
+	gone := make(chan error, 1)
+	go func() {
+		_, err := n.Begin(ctx, spec)
+		gone <- err
+	}()
+	held := begun(n, spec)
+	waits(t, "paused", held)
+	cancel()
+	if err := <-gone; !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled in a pause: %v", err)
+	}
+	waits(t, "paused still", held)
+	dev.Resume()
+	b := <-held
+	if b == nil {
+		t.Fatal("the batch failed")
+	}
+	encode(b.Input(), x)
+	finish(t, "after a pause", b, want)
+	dev.Pause()
+	held = begun(n, spec)
+	waits(t, "paused again", held)
+	if err := n.Close(); err != nil {
+		t.Error(err)
+	}
+	if b := <-held; b != nil {
+		t.Error("a closed network began a batch")
+	}
+}
+
 func TestOutputAppend(t *testing.T) {
 	row := func(images, c int, first float32) *Tensor {
 		tensor := &Tensor{Shape: []int{images, c}}

@@ -34,6 +34,8 @@ func TestDevice(t *testing.T) {
 		{"Discard", testDiscard},
 		{"CloseInFlight", testCloseInFlight},
 		{"CloseFreesMemory", testCloseFreesMemory},
+		{"Trim", testTrim},
+		{"PauseHoldsBatches", testPauseHoldsBatches},
 		{"LoadTypes", testLoadTypes},
 		{"LoadPieces", testLoadPieces},
 		{"LoadErrors", testLoadErrors},
