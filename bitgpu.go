@@ -15,7 +15,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -110,6 +109,9 @@ type Options struct {
 	// SliceBudget is the longest time that a device is busy without a break, as gpu.Options has it: 20 ms leave a program that
 	// shows something on the same device its frames. With it calls whose ctx ends leave the device at once. 0 for no breaks.
 	SliceBudget time.Duration
+	// LowPriority has the model make way for other work on the machine: its devices do, as gpu.Options has it, and pictures
+	// are decoded one at a time.
+	LowPriority bool
 	Host        *gpu.Host // a Vulkan device of the program's own to run on; nil to open one
 	Validation  bool      // run under the Vulkan validation layer; its messages become errors
 
@@ -151,7 +153,7 @@ type Model struct {
 	options Options
 	engines []*engine // one for each device
 	calls   calls
-	// decoders is held by whoever decodes or resizes a picture for a Stream or for Go: one for each processor.
+	// decoders has the goroutines that decode or resize pictures for Streams and for Go.
 	decoders chan struct{}
 
 	// weights opens the checkpoint once more, for what is seldom wanted of it; done closes it.
@@ -256,7 +258,7 @@ func selectDevices(o Options) ([]string, error) {
 func openOn(ctx context.Context, devices []string, s *source, o Options) (*Model, error) {
 	m := &Model{
 		info: s.info, options: o, engines: make([]*engine, len(devices)),
-		decoders: make(chan struct{}, runtime.GOMAXPROCS(0)),
+		decoders: make(chan struct{}, o.decoders()),
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)

@@ -211,7 +211,7 @@ func TestMemoryRunsShort(t *testing.T) {
 // disks and networks do not keep those idle.
 func TestPicturesAreReadAtOnce(t *testing.T) {
 	m := tinyOn(t, 1, Options{Batch: 4})
-	most := loaders()
+	most := Options{}.loaders()
 	if most <= runtime.GOMAXPROCS(0) {
 		t.Fatalf("%d are read at once", most)
 	}

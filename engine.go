@@ -34,7 +34,10 @@ func openDevice(o Options, device string) (*gpu.Device, error) {
 	if err != nil {
 		return nil, err
 	}
-	return gpu.Open(gpu.Options{Device: device, Validation: o.Validation, CacheDir: cache, MemoryBudget: o.MemoryBudget, SliceBudget: o.SliceBudget, Host: o.Host})
+	return gpu.Open(gpu.Options{
+		Device: device, Validation: o.Validation, CacheDir: cache, MemoryBudget: o.MemoryBudget,
+		SliceBudget: o.SliceBudget, LowPriority: o.LowPriority, Host: o.Host,
+	})
 }
 
 // openEngine opens one device and brings the weights onto it.

@@ -125,12 +125,19 @@ func (m *Model) share(ctx context.Context, spec net.BatchSpec) *sharing {
 		}
 	}
 	window := max(flying+most, int(min(windowPictures, windowBytes/each)))
-	return share(ctx, workers, ahead+loaders(), window, failure)
+	return share(ctx, workers, ahead+m.options.loaders(), window, failure)
 }
 
-// loaders is how many pictures are read or decoded at once: as many are decoded as there are
-// processors, while others wait for a disk or a network.
-func loaders() int { return 2*runtime.GOMAXPROCS(0) + 4 }
+// decoders is how many pictures are decoded at once, by all Streams together.
+func (o Options) decoders() int {
+	if o.LowPriority {
+		return 1
+	}
+	return runtime.GOMAXPROCS(0)
+}
+
+// loaders is how many pictures a Stream has read or decoded at once: some wait for a disk or a network.
+func (o Options) loaders() int { return 2*o.decoders() + 4 }
 
 // load makes jobs of the inputs, in goroutines that end with the inputs or with the sharing.
 func (m *Model) load(s *sharing, inputs iter.Seq[Input]) {
@@ -147,7 +154,7 @@ func (m *Model) load(s *sharing, inputs iter.Seq[Input]) {
 			work <- j
 		}
 	}()
-	for range loaders() {
+	for range m.options.loaders() {
 		go func() {
 			for j := range work {
 				if err := s.ctx.Err(); err != nil {
@@ -162,7 +169,7 @@ func (m *Model) load(s *sharing, inputs iter.Seq[Input]) {
 }
 
 // decode reads and decodes one picture, and preprocesses it unless the device does.
-func (m *Model) decode(ctx context.Context, in Input, w *waiting) (picture, error) {
+func (m *Model) decode(ctx context.Context, in Input, w *waiting) (p picture, err error) {
 	file, err := m.read(in)
 	if err != nil {
 		return nil, err
@@ -173,6 +180,12 @@ func (m *Model) decode(ctx context.Context, in Input, w *waiting) (picture, erro
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
+	m.engines[0].dev.Background(func() { p, err = m.decoded(in, file, w) })
+	return p, err
+}
+
+// decoded makes the picture of a file, or of an image if there is no file.
+func (m *Model) decoded(in Input, file *loader.Encoded, w *waiting) (picture, error) {
 	if file == nil {
 		return m.picture(loader.FromGoImage(in.Image), w)
 	}

@@ -28,6 +28,10 @@ type Options struct {
 	// measured times, large kernels in several parts, and each slice when the one before it is done. A first run
 	// begins with shorter slices. The jobs follow each other; their copies do not overlap other jobs.
 	SliceBudget time.Duration
+	// LowPriority has the device do other work first. The queues of a device that Open makes have the lowest priority that
+	// its driver grants (VK_KHR_global_priority). Of a CPU driver on Linux the threads have it (nice 10); all other devices, those
+	// of a host too, work in slices (SliceBudget, 20 ms if it is 0), and rest after each for as long as it took.
+	LowPriority bool
 	// Host has Open use a device that the program already has.
 	Host *Host
 
@@ -43,6 +47,8 @@ type Device struct {
 	budget   int64
 	cacheDir string
 	slice    time.Duration // Options.SliceBudget
+	low      bool          // Options.LowPriority
+	rests    bool          // after each slice
 
 	instance *vk.Instance
 	physical *vk.Physical
@@ -71,6 +77,8 @@ type Device struct {
 	stale     []vk.Fence // of jobs that a lost device never finished
 	paced     []*Pending // jobs that wait for their turn, with a slice budget
 	pacing    bool       // a goroutine sends them
+
+	rested time.Time // when the next slice may begin; of the goroutine that sends them
 }
 
 // Open opens a device. The caller closes it.
@@ -79,6 +87,7 @@ func Open(o Options) (*Device, error) {
 		cacheDir: o.CacheDir,
 		budget:   o.MemoryBudget,
 		slice:    o.SliceBudget,
+		low:      o.LowPriority,
 		buffers:  map[*Buffer]struct{}{},
 		commands: map[*Commands]struct{}{},
 		hold:     hold{aborted: make(chan struct{})},
@@ -93,7 +102,7 @@ func Open(o Options) (*Device, error) {
 	if o.Host != nil {
 		err = d.adopt(o)
 	} else {
-		err = d.create(o)
+		d.Background(func() { err = d.create(o) })
 	}
 	if err == nil {
 		err = d.setUp(o)
@@ -131,7 +140,9 @@ func (d *Device) create(o Options) error {
 		queues = append(queues, min(c.physical.Families[c.families.transfer].Queues, 2))
 		d.families = use
 	}
-	if d.vk, err = d.physical.NewDevice(use, queues, d.features); err != nil {
+	features := d.features
+	features.LowPriority = d.low
+	if d.vk, err = d.physical.NewDevice(use, queues, features); err != nil {
 		return fmt.Errorf("gpu: %s: %w", d.info.Name, classify(err))
 	}
 	queue := func(i int, index uint32) lane {
@@ -150,6 +161,7 @@ func (d *Device) create(o Options) error {
 // setUp makes what every device needs.
 func (d *Device) setUp(o Options) (err error) {
 	d.heapUsed = make([]int64, len(d.physical.Heaps))
+	d.makeWay(o)
 	if d.budget > 0 {
 		d.info.BudgetBytes = min(d.info.BudgetBytes, d.budget)
 	}

@@ -44,6 +44,9 @@ func (d *Device) paceAll() {
 		if err == nil {
 			d.track(p, groups)
 			<-p.done
+			if !p.last.IsZero() {
+				d.rest(time.Since(p.last))
+			}
 		} else {
 			err = d.noted(err)
 			d.mu.Lock()
@@ -139,6 +142,7 @@ func (p *Pending) sendPaced(g group, fence vk.Fence) (sent int, err error) {
 			f = mine
 		}
 		start := time.Now()
+		p.last = start
 		l.lock.Lock()
 		err = d.vk.Submit(l.queue, buffers, waits, point, f)
 		l.lock.Unlock()
@@ -158,7 +162,9 @@ func (p *Pending) sendPaced(g group, fence vk.Fence) (sent int, err error) {
 		}
 		waits = nil
 		if mine != nil {
-			queue.took(time.Since(start))
+			took := time.Since(start)
+			queue.took(took)
+			d.rest(took)
 		}
 	}
 	p.elapsed = queue.elapsed

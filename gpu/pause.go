@@ -1,6 +1,9 @@
 package gpu
 
-import "sync"
+import (
+	"sync"
+	"time"
+)
 
 // hold is what holds back slices that have not begun.
 type hold struct {
@@ -78,6 +81,15 @@ func (h *hold) over() bool {
 
 // pass returns when a job's next slice may begin: nil, or why it never will, errCancelled or ErrClosed.
 func (d *Device) pass(p *Pending) error {
+	if left := time.Until(d.rested); left > 0 {
+		rest := time.NewTimer(left)
+		defer rest.Stop()
+		select {
+		case <-rest.C:
+		case <-p.cancelled:
+		case <-d.hold.aborted:
+		}
+	}
 	for {
 		resumed := d.Paused()
 		select {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/bitgpu/bitgpu/gpu/internal/vk"
 )
@@ -23,6 +24,7 @@ type Pending struct {
 	cancelled chan struct{} // closed by Cancel
 	cancel    sync.Once
 	elapsed   map[*Commands][]float64 // of a job in slices: what each piece took by the host's clock, in ns
+	last      time.Time               // when its last slice began, if it had any
 }
 
 // track hands a running job over to the goroutine that waits for its lane.

@@ -128,11 +128,13 @@ func (n *Network) compile(ctx context.Context, plan *Plan) ([]*gpu.Pipeline, err
 	var workers sync.WaitGroup
 	for range runtime.GOMAXPROCS(0) {
 		workers.Go(func() {
-			for i := next.Add(1) - 1; i < int64(len(different)) && ctx.Err() == nil; i = next.Add(1) - 1 {
-				if _, err := n.pipeline(different[i]); err != nil {
-					return // asked for once more below
+			n.dev.Background(func() {
+				for i := next.Add(1) - 1; i < int64(len(different)) && ctx.Err() == nil; i = next.Add(1) - 1 {
+					if _, err := n.pipeline(different[i]); err != nil {
+						return // asked for once more below
+					}
 				}
-			}
+			})
 		})
 	}
 	workers.Wait()

@@ -14,6 +14,7 @@ type Features struct {
 	Int64               bool // 64-bit integers in shaders
 	CooperativeMatrix   bool // and the Vulkan memory model, which its SPIR-V needs
 	BufferAddress       bool // buffers have addresses that shaders read from
+	LowPriority         bool // never found, only asked for: queues make way for all others, as far as the driver can
 }
 
 func (f Features) bits() (bits C.uint32_t) {
@@ -28,6 +29,7 @@ func (f Features) bits() (bits C.uint32_t) {
 		{f.Int64, C.BG_FEATURE_INT64},
 		{f.CooperativeMatrix, C.BG_FEATURE_COOPERATIVE_MATRIX},
 		{f.BufferAddress, C.BG_FEATURE_BUFFER_ADDRESS},
+		{f.LowPriority, C.BG_FEATURE_LOW_PRIORITY},
 	} {
 		if v.has {
 			bits |= v.bit

@@ -28,6 +28,7 @@ enum {
     BG_EXT_VULKAN_MEMORY_MODEL = 64,
     BG_EXT_COOPERATIVE_MATRIX = 128,
     BG_EXT_BUFFER_DEVICE_ADDRESS = 256,
+    BG_EXT_GLOBAL_PRIORITY = 512,  // switched on only for BG_FEATURE_LOW_PRIORITY
 };
 
 // Device features that are switched on where they are offered.
@@ -39,6 +40,7 @@ enum {
     BG_FEATURE_INT64 = 16,
     BG_FEATURE_COOPERATIVE_MATRIX = 32,  // with the memory model, which SPIR-V then needs
     BG_FEATURE_BUFFER_ADDRESS = 64,
+    BG_FEATURE_LOW_PRIORITY = 128,  // never found, only asked for: queues of the lowest priority
 };
 
 #define BG_MAX_FAMILIES 16

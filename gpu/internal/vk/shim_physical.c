@@ -25,6 +25,8 @@ static const struct {
 };
 enum { EXTENSIONS = sizeof extensionNames / sizeof *extensionNames };
 
+static const char globalPriority[] = "VK_KHR_global_priority";
+
 static VkResult findExtensions(const bgInstance *in, VkPhysicalDevice phys, uint32_t *bits) {
     uint32_t n = 0;
     VkResult r = in->EnumerateDeviceExtensionProperties(phys, NULL, &n, NULL);
@@ -33,9 +35,11 @@ static VkResult findExtensions(const bgInstance *in, VkPhysicalDevice phys, uint
     VkExtensionProperties *all = calloc(n, sizeof *all);
     if (all == NULL) return VK_ERROR_OUT_OF_HOST_MEMORY;
     r = in->EnumerateDeviceExtensionProperties(phys, NULL, &n, all);
-    for (uint32_t i = 0; r >= 0 && i < n; i++)
+    for (uint32_t i = 0; r >= 0 && i < n; i++) {
         for (int k = 0; k < EXTENSIONS; k++)
             if (strcmp(all[i].extensionName, extensionNames[k].name) == 0) *bits |= extensionNames[k].bit;
+        if (strcmp(all[i].extensionName, globalPriority) == 0) *bits |= BG_EXT_GLOBAL_PRIORITY;
+    }
     free(all);
     return r < 0 ? r : VK_SUCCESS;
 }
@@ -230,12 +234,18 @@ static VkResult resolveDevice(PFN_vkGetDeviceProcAddr get, VkDevice handle, bgDe
 VkResult bgCreateDevice(const bgInstance *in, VkPhysicalDevice phys, const bgPhysical *p, uint32_t features,
                         uint32_t familyCount, const uint32_t *families, const uint32_t *queues, uint32_t nameCount,
                         const char *const *others, bgDevice **out) {
-    const float priorities[BG_MAX_QUEUES] = {1, 1};
+    const VkBool32 low = (features & BG_FEATURE_LOW_PRIORITY) != 0;
+    const VkBool32 global = low && (p->extensions & BG_EXT_GLOBAL_PRIORITY) != 0;
+    const float priorities[BG_MAX_QUEUES] = {low ? 0 : 1, low ? 0 : 1};
+    const VkDeviceQueueGlobalPriorityCreateInfoKHR lowest = {
+        .sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_GLOBAL_PRIORITY_CREATE_INFO_KHR,
+        .globalPriority = VK_QUEUE_GLOBAL_PRIORITY_LOW_KHR};
     VkDeviceQueueCreateInfo infos[BG_MAX_QUEUES];
     if (familyCount > BG_MAX_QUEUES) return VK_ERROR_TOO_MANY_OBJECTS;
     for (uint32_t i = 0; i < familyCount; i++) {
         if (queues[i] > BG_MAX_QUEUES) return VK_ERROR_TOO_MANY_OBJECTS;
         infos[i] = (VkDeviceQueueCreateInfo){.sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO,
+                                             .pNext = global ? &lowest : NULL,
                                              .queueFamilyIndex = families[i],
                                              .queueCount = queues[i],
                                              .pQueuePriorities = priorities};
@@ -250,11 +260,12 @@ VkResult bgCreateDevice(const bgInstance *in, VkPhysicalDevice phys, const bgPhy
     f.address.bufferDeviceAddress = (features & BG_FEATURE_BUFFER_ADDRESS) != 0;
     f.address.bufferDeviceAddressCaptureReplay = f.address.bufferDeviceAddressMultiDevice = VK_FALSE;
     f.timeline.timelineSemaphore = (features & BG_FEATURE_TIMELINE_SEMAPHORE) != 0;
-    const char *names[EXTENSIONS + BG_MAX_EXTENSIONS];
+    const char *names[EXTENSIONS + BG_MAX_EXTENSIONS + 1];
     uint32_t count = 0;
     for (uint32_t i = 0; i < nameCount && i < BG_MAX_EXTENSIONS; i++) names[count++] = others[i];
     for (int k = 0; k < EXTENSIONS; k++)
         if (p->extensions & extensionNames[k].bit) names[count++] = extensionNames[k].name;
+    if (global) names[count++] = globalPriority;
     VkDeviceCreateInfo info = {.sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO,
                                .pNext = &f.head,
                                .queueCreateInfoCount = familyCount,
@@ -263,6 +274,10 @@ VkResult bgCreateDevice(const bgInstance *in, VkPhysicalDevice phys, const bgPhy
                                .ppEnabledExtensionNames = names};
     VkDevice handle = VK_NULL_HANDLE;
     VkResult r = in->CreateDevice(phys, &info, NULL, &handle);
+    if (r != VK_SUCCESS && global) {  // not a priority of this device, or not permitted
+        for (uint32_t i = 0; i < familyCount; i++) infos[i].pNext = NULL;
+        r = in->CreateDevice(phys, &info, NULL, &handle);
+    }
     if (r != VK_SUCCESS) return r;
     r = resolveDevice(in->GetDeviceProcAddr, handle, out);
     if (r != VK_SUCCESS) {

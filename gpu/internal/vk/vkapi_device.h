@@ -14,6 +14,15 @@ typedef struct VkDeviceQueueCreateInfo {
     const float *pQueuePriorities;
 } VkDeviceQueueCreateInfo;
 
+typedef int32_t VkQueueGlobalPriorityKHR;
+#define VK_QUEUE_GLOBAL_PRIORITY_LOW_KHR 128
+
+typedef struct VkDeviceQueueGlobalPriorityCreateInfoKHR {
+    VkStructureType sType;
+    const void *pNext;
+    VkQueueGlobalPriorityKHR globalPriority;
+} VkDeviceQueueGlobalPriorityCreateInfoKHR;
+
 typedef struct VkDeviceCreateInfo {
     VkStructureType sType;
     const void *pNext;

@@ -1,0 +1,7 @@
+//go:build !linux
+
+package background
+
+const threads = false
+
+func run(f func()) { f() }
