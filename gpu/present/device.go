@@ -39,6 +39,7 @@ type Device struct {
 	sets     []vk.DescriptorSet // of released textures
 	made     int                // sets of textures
 	lost     bool
+	broken   error // why there can be no more frames
 	closed   bool
 }
 
@@ -150,11 +151,17 @@ func (d *Device) Host() *gpu.Host { return d.host }
 // SharesQueue says whether the network waits for the frames, and they for it, on the device's only queue.
 func (d *Device) SharesQueue() bool { return d.host.QueueLock != nil }
 
+// ErrSurfaceLost is the error of frames for a window that cannot be shown on any more: what is left is to close the Device, and to
+// open another with a new surface.
+var ErrSurfaceLost = errors.New("present: the window's surface is lost")
+
 // noted wraps the error of a Vulkan call, and remembers that the device is lost.
 func (d *Device) noted(err error) error {
 	switch {
-	case err == nil:
-		return nil
+	case err == nil, errors.Is(err, gpu.ErrDeviceLost), errors.Is(err, gpu.ErrOutOfMemory), errors.Is(err, ErrSurfaceLost):
+		return err
+	case errors.Is(err, vk.SurfaceLost):
+		return fmt.Errorf("%w: %w", ErrSurfaceLost, err)
 	case errors.Is(err, vk.DeviceLost):
 		d.lost = true
 		return fmt.Errorf("%w: %w", gpu.ErrDeviceLost, err)

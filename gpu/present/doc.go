@@ -21,5 +21,6 @@
 //
 // # Errors
 //
-// Those of package gpu. After gpu.ErrDeviceLost a Device is good for Close only.
+// Those of package gpu, and ErrSurfaceLost. After an error of Frame, Capture or Finish, and after gpu.ErrDeviceLost of any call, a
+// Device is good for Close only. A *gpu.ValidationError is none: the frame has been shown.
 package present

@@ -10,6 +10,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/bitgpu/bitgpu/gpu"
 	"github.com/bitgpu/bitgpu/gpu/internal/vk"
 )
 
@@ -196,7 +197,22 @@ func (d *Device) Finish() error {
 	return d.noted(d.vk.WaitFence(f.fence))
 }
 
-func (d *Device) frame(width, height int, background Color, quads []Quad, capture bool) (*image.NRGBA, bool, error) {
+// frame draws a frame, and after an error no other: an image or a semaphore may be left as nobody expects it.
+func (d *Device) frame(width, height int, background Color, quads []Quad, capture bool) (img *image.NRGBA, shown bool, err error) {
+	switch {
+	case d.lost:
+		return nil, false, gpu.ErrDeviceLost
+	case d.broken != nil:
+		return nil, false, d.broken
+	}
+	if img, shown, err = d.draw(width, height, background, quads, capture); err != nil {
+		d.broken = err
+		return nil, false, err
+	}
+	return img, shown, d.in.messages()
+}
+
+func (d *Device) draw(width, height int, background Color, quads []Quad, capture bool) (*image.NRGBA, bool, error) {
 	ok, err := d.surfaceFits(width, height)
 	if !ok || err != nil {
 		return nil, false, err
@@ -235,9 +251,9 @@ func (d *Device) frame(width, height int, background Color, quads []Quad, captur
 		if err := d.Finish(); err != nil {
 			return nil, false, err
 		}
-		return d.swap.decode(pixels.bytes), true, d.in.messages()
+		return d.swap.decode(pixels.bytes), true, nil
 	}
-	return nil, true, d.in.messages()
+	return nil, true, nil
 }
 
 // record fills a frame's command buffer.
