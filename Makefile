@@ -55,12 +55,13 @@ desktop: deps
 
 # What is built with the tag desktop, in a window of a virtual display, under the validation layer. Pictures of the window are
 # compared with those in cmd/bitgpu/internal/view/testdata; `go test -tags desktop ./cmd/bitgpu/internal/view -update` rewrites them.
+# A display that is not told -noreset turns windows away while it forgets the last one.
 XVFB = xvfb xauth
 test-desktop: desktop
 	@if command -v apt-get >/dev/null && ! dpkg -s $(XVFB) >/dev/null 2>&1; then $(INSTALL) $(XVFB); fi
 	go vet -tags desktop ./cmd/bitgpu/... ./gpu/...
 	go run honnef.co/go/tools/cmd/staticcheck@v0.8.2 -tags desktop ./cmd/bitgpu/... ./gpu/...
-	xvfb-run -a -s "-screen 0 1600x1200x24" go test -count=1 -tags desktop ./gpu/internal/vk ./gpu/present ./cmd/bitgpu/internal/view
+	xvfb-run -a -s "-screen 0 1600x1200x24 -noreset" go test -count=1 -tags desktop ./gpu/internal/vk ./gpu/present ./cmd/bitgpu/internal/view
 
 # Rebuilds the SPIR-V in shaders/spv from the GLSL beside it. That of kernels with cooperative matrices
 # needs a newer compiler than Debian 12's, which `tests/drivers.sh glslang` makes.

@@ -16,6 +16,7 @@ type control struct {
 
 	menu    *menu
 	help    bool
+	notice  string // what has happened, until the user does something
 	quit    bool
 	restart int // the device to change to, -1 for none
 	dirty   bool
@@ -41,9 +42,12 @@ func (b box) has(x, y float32) bool { return x >= b.x && y >= b.y && x < b.x+b.w
 
 func (c *control) redraw() { c.dirty = true }
 
+// acted says that the user is there, and has seen the notice.
+func (c *control) acted() { c.dirty, c.notice = true, "" }
+
 // key does what a key says that has no letter.
 func (c *control) key(key glfw.Key, mods glfw.ModifierKey) {
-	c.dirty = true
+	c.acted()
 	if m := c.menu; m != nil {
 		switch key {
 		case glfw.KeyUp:
@@ -94,7 +98,7 @@ func (c *control) view() (mode, int) {
 
 // char does what a letter says, wherever it is on the keyboard.
 func (c *control) char(r rune) {
-	c.dirty = true
+	c.acted()
 	if c.menu != nil {
 		return
 	}
@@ -210,7 +214,7 @@ func (c *control) under(x, y float32) int {
 }
 
 func (c *control) click(x, y float32) {
-	c.dirty = true
+	c.acted()
 	if i := c.under(x, y); i >= 0 {
 		c.hot[i].do()
 	} else if c.menu != nil || c.help {

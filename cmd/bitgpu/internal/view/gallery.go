@@ -6,6 +6,7 @@ import (
 	"context"
 	"image"
 	"iter"
+	"maps"
 	"sync"
 	"time"
 
@@ -31,6 +32,7 @@ type answer struct {
 	top    []bitgpu.Prediction
 	stages []bitgpu.StageTime
 	time   time.Duration // of the network: the stages on the device, or as the host sees it
+	maps   int           // feature maps that the network has
 
 	crop  image.Rectangle // the part of the picture that the network has seen, in pixels
 	cells *bitgpu.Tensor  // [1, 1, H, W] class activation map of top[0]; nil without
@@ -81,10 +83,13 @@ type gallery struct {
 	running *item       // that the network computes, nil if it is idle
 	started time.Time   // when it began
 	cancel  context.CancelFunc
+	reading *item         // that is being decoded to be shown
 	lost    error         // why the device is of no use any more
 	closed  bool          // the workers end, until a device is open again
 	ended   bool          // and no more pictures are wanted
 	guess   time.Duration // what the last answer took
+
+	cancelReading context.CancelFunc
 }
 
 func newGallery(m Model, wake func()) *gallery {
@@ -98,6 +103,13 @@ func (g *gallery) changed() {
 	g.version++
 	g.change.Broadcast()
 	g.wake()
+}
+
+// now is the number of changes so far.
+func (g *gallery) now() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.version
 }
 
 // add appends pictures as they come, in a goroutine of its own. show has the first of them become the current one.
@@ -143,9 +155,7 @@ func (g *gallery) moveTo(index int) {
 		return
 	}
 	g.index = ((index % n) + n) % n
-	if g.running != nil && g.running != g.items[g.index] && g.items[g.index].answers[g.want] == nil {
-		g.cancel()
-	}
+	g.giveWay()
 	for i, it := range g.items {
 		if g.distance(i) <= near {
 			continue
@@ -156,6 +166,20 @@ func (g *gallery) moveTo(index int) {
 		}
 	}
 	g.changed()
+}
+
+// giveWay has work for other pictures be given up if the current one is waiting; mu is held.
+func (g *gallery) giveWay() {
+	it := g.current()
+	if it == nil || it.err != nil {
+		return
+	}
+	if g.running != nil && g.running != it && it.answers[g.want] == nil {
+		g.cancel()
+	}
+	if g.reading != nil && g.reading != it && it.picture == nil {
+		g.cancelReading()
+	}
 }
 
 // distance is how many steps away from the current picture another is, around the ends.
@@ -225,7 +249,12 @@ func (g *gallery) toRun() (j job, ok bool) {
 		return job{it, g.mapIndex}, true
 	}
 	for d := range g.items {
-		if it := g.items[(g.index+d)%len(g.items)]; it.err == nil && it.answers[g.want] == nil {
+		i := (g.index + d) % len(g.items)
+		it := g.items[i]
+		if it.picture == nil && g.distance(i) < near {
+			continue // it is going to be read
+		}
+		if it.err == nil && it.answers[g.want] == nil {
 			return job{it, -1}, true
 		}
 	}
@@ -253,7 +282,7 @@ func (g *gallery) count() int {
 	return n
 }
 
-// close ends the workers; what they have done stays. reopen has them begin again.
+// close ends the workers; what they have done stays.
 func (g *gallery) close() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -272,17 +301,23 @@ func (g *gallery) end() {
 	g.ended = true
 }
 
+// reopen has the workers begin again. What failed may work now.
 func (g *gallery) reopen() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.closed, g.open, g.openErr, g.lost, g.running, g.cancel, g.loaded = false, nil, nil, nil, nil, nil, [2]int64{}
-	// What failed with the device may work on another.
 	for _, it := range g.items {
-		for m, a := range it.answers {
-			if a.err != nil {
-				delete(it.answers, m)
-			}
-		}
+		maps.DeleteFunc(it.answers, func(_ Model, a *answer) bool { return a.err != nil })
+	}
+}
+
+// forget drops all answers: another device gives others, and in other times.
+func (g *gallery) forget() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.guess = 0
+	for _, it := range g.items {
+		clear(it.answers)
 	}
 }
 

@@ -25,11 +25,23 @@ func (s *scene) panel(c *canvas, b box, v *shown) {
 		}
 		c.text(in.x, y+20, small, faint, c.elide(small, where, in.w, true))
 		y += 54
-		y = s.answerPart(c, in, y, v)
-		s.timePart(c, in, y+26, v)
+		floor := b.h - s.below(v)
+		y = s.answerPart(c, in, y, floor, v)
+		s.timePart(c, in, y+26, floor, v)
 	}
 	s.modelPart(c, in, b.h, v)
 }
+
+// below is how much of the panel's height modelPart takes.
+func (s *scene) below(v *shown) float32 {
+	if s.behind(v) {
+		return 132
+	}
+	return 96
+}
+
+// behind says whether there are pictures without an answer that the panel counts.
+func (s *scene) behind(v *shown) bool { return v.count > 1 && (v.answered < v.count || v.scanning) }
 
 // header is the title of a part, with something at the right.
 func header(c *canvas, b box, y float32, text, right string) {
@@ -50,8 +62,11 @@ func (s *scene) grown() float32 {
 	return 1 - (1-t)*(1-t)*(1-t)
 }
 
-// answerPart draws the classes with bars, or what is in their way.
-func (s *scene) answerPart(c *canvas, b box, y float32, v *shown) float32 {
+// answerPart draws the classes with bars, as many as there is room for above floor, or what is in their way.
+func (s *scene) answerPart(c *canvas, b box, y, floor float32, v *shown) float32 {
+	if v.err != nil {
+		return y
+	}
 	a := &v.answer
 	right := ""
 	if v.answered1 != nil && a.time > 0 {
@@ -61,11 +76,9 @@ func (s *scene) answerPart(c *canvas, b box, y float32, v *shown) float32 {
 	y += 12
 	switch {
 	case v.openErr != nil:
-		return s.trouble(c, b, y, "The network cannot be opened", v.openErr)
-	case v.err != nil:
-		return y + 24
+		return s.trouble(c, b, y, floor, "The network cannot be opened", v.openErr)
 	case v.answered1 != nil && a.err != nil:
-		return s.trouble(c, b, y, "The network cannot run this picture", a.err)
+		return s.trouble(c, b, y, floor, "The network cannot run this picture", a.err)
 	case v.answered1 == nil:
 		return s.waiting(c, b, y, v)
 	case len(a.top) == 0:
@@ -73,7 +86,9 @@ func (s *scene) answerPart(c *canvas, b box, y float32, v *shown) float32 {
 		return y + 30
 	}
 	grown := s.grown()
-	for i, p := range a.top {
+	const row = 44
+	room := max(int((floor-y)/row), 1)
+	for i, p := range a.top[:min(len(a.top), room)] {
 		face, color, from, to := body, muted, fade(blue, 0.55), fade(sky, 0.55)
 		if i == 0 {
 			face, color, from, to = strong, bright, blue, sky
@@ -82,7 +97,7 @@ func (s *scene) answerPart(c *canvas, b box, y float32, v *shown) float32 {
 		w := c.right(b.x+b.w, y+20, face, color, percent)
 		c.text(b.x, y+20, face, color, c.elide(face, p.Label, b.w-w-12, false))
 		s.bar(c, box{b.x, y + 28, b.w, 6}, p.Prob*grown, from, to)
-		y += 44
+		y += row
 	}
 	return y - 4
 }
@@ -95,11 +110,14 @@ func (s *scene) bar(c *canvas, b box, share float32, from, to present.Color) {
 	}
 }
 
-// trouble draws an error.
-func (s *scene) trouble(c *canvas, b box, y float32, head string, err error) float32 {
-	c.text(b.x, y+20, strong, red, head)
-	y += 26
-	for _, l := range wrap(c, small, strings.TrimPrefix(err.Error(), "bitgpu: "), b.w, 10) {
+// trouble draws an error, as much of it as there is room for above floor.
+func (s *scene) trouble(c *canvas, b box, y, floor float32, head string, err error) float32 {
+	for _, l := range wrap(c, strong, head, b.w, 2) {
+		c.text(b.x, y+20, strong, red, l)
+		y += 20
+	}
+	y += 6
+	for _, l := range wrap(c, small, plainly(err), b.w, min(max(int((floor-y)/17), 1), 10)) {
 		c.text(b.x, y+16, small, muted, l)
 		y += 17
 	}
@@ -142,15 +160,11 @@ func (s *scene) waiting(c *canvas, b box, y float32, v *shown) float32 {
 }
 
 // timePart draws what took how long.
-func (s *scene) timePart(c *canvas, b box, y float32, v *shown) {
+func (s *scene) timePart(c *canvas, b box, y, floor float32, v *shown) {
 	if v.picture == nil || v.answered1 == nil || v.answer.err != nil || len(v.answer.stages) == 0 {
 		return
 	}
-	below := float32(96) // what modelPart takes
-	if v.count > 1 && (v.answered < v.count || v.scanning) {
-		below += 36
-	}
-	if y+10+22*float32(len(v.answer.stages)+1) > b.h-below {
+	if y+10+22*float32(len(v.answer.stages)+1) > floor {
 		return // a small window has no room
 	}
 	sum, most := v.picture.decoded, v.picture.decoded
@@ -205,10 +219,10 @@ func (s *scene) modelPart(c *canvas, b box, bottom float32, v *shown) {
 		s.hot(at, part.do)
 		y -= 22
 	}
-	if v.count > 1 && (v.answered < v.count || v.scanning) {
+	if s.behind(v) {
 		y -= 8
 		s.bar(c, box{b.x, y, b.w, 4}, float32(v.answered)/float32(v.count), fade(blue, 0.6), fade(sky, 0.6))
-		c.text(b.x, y-10, small, faint, fmt.Sprintf("%d of %d pictures answered", v.answered, v.count))
+		c.text(b.x, y-10, small, faint, c.elide(small, fmt.Sprintf("%d of %d pictures answered", v.answered, v.count), b.w, false))
 	}
 }
 
@@ -247,7 +261,7 @@ func wrap(c *canvas, s style, text string, width float32, most int) []string {
 		}
 	}
 	if len(lines) > most {
-		lines = append(lines[:most-1], lines[most-1]+" …")
+		lines = append(lines[:most-1], c.elide(s, lines[most-1]+" …", width, false))
 	}
 	return lines
 }

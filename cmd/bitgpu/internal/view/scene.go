@@ -5,6 +5,8 @@ package view
 import (
 	"fmt"
 	"image"
+	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/bitgpu/bitgpu"
@@ -44,8 +46,11 @@ var (
 	huge    = style{medium, 22}
 )
 
-// panelWidth is that of the side panel, in points.
-const panelWidth = 348
+// The width of the side panel: in points, or a share of a narrow window.
+const (
+	panelWidth = 348
+	panelShare = 0.45
+)
 
 // growing is how long the bars of an answer grow.
 const growing = 350 * time.Millisecond
@@ -59,6 +64,7 @@ type scene struct {
 	still   bool // nothing moves: for pictures of the window
 
 	version  int       // of the gallery in the last frame
+	name     string    // of the picture in it
 	animated bool      // something in the last frame moves
 	since    time.Time // when the answer came that is shown
 	answer   *answer
@@ -101,7 +107,18 @@ func (s *scene) changed() bool {
 func (s *scene) moving() bool { return s.animated }
 
 // skip counts as a frame that nobody sees.
-func (s *scene) skip() { s.control.dirty, s.animated = false, false }
+func (s *scene) skip() { s.version, s.control.dirty, s.animated = s.g.now(), false, false }
+
+// title is that of the window.
+func (s *scene) title() string {
+	if s.name == "" {
+		return program
+	}
+	return filepath.Base(s.name) + " – " + program
+}
+
+// program is what the window is called by itself.
+const program = "bitgpu"
 
 // shown is what a frame shows, taken from the gallery at one moment.
 type shown struct {
@@ -145,7 +162,7 @@ func (s *scene) snapshot() shown {
 	}
 	v.name, v.picture, v.err, v.current = it.Name, it.picture, it.err, g.running == it
 	if a := it.answers[g.want]; a != nil {
-		v.answer, v.answered1 = *a, a
+		v.answer, v.answered1, v.maps = *a, a, max(v.maps, a.maps)
 		v.heat, v.grid = a.heat, a.grids[g.mapIndex]
 	}
 	return v
@@ -153,24 +170,36 @@ func (s *scene) snapshot() shown {
 
 // draw lays a frame of width x height pixels out. complete says that nothing that it should show is missing.
 func (s *scene) draw(width, height int, scale float32) (quads []present.Quad, complete bool, err error) {
-	s.control.dirty, s.animated, s.control.hot = false, false, nil
+	s.control.dirty, s.animated = false, false
 	v := s.snapshot()
+	s.name = v.name
 	if v.answered1 != s.answer {
 		s.answer, s.since = v.answered1, time.Now()
 	}
 	c := &canvas{scale: scale, glyphs: s.glyphs}
 	w, h := float32(width)/scale, float32(height)/scale
-	side := min(panelWidth, w*0.45)
-	s.stage(c, box{0, 0, w - side, h}, &v)
-	s.panel(c, box{w - side, 0, side, h}, &v)
-	s.overMenu(c, w, h)
-	if s.control.help {
-		s.overHelp(c, w, h)
+	begun := s.glyphs.begun
+	s.lay(c, w, h, &v)
+	if s.glyphs.begun != begun { // what was laid out before is where other glyphs are now
+		c.quads = nil
+		s.lay(c, w, h, &v)
 	}
 	if err := s.glyphs.upload(); err != nil {
 		return nil, false, err
 	}
 	return c.quads, s.complete(&v), nil
+}
+
+// lay lays out a window of w x h points.
+func (s *scene) lay(c *canvas, w, h float32, v *shown) {
+	s.control.hot = nil
+	side := min(panelWidth, w*panelShare)
+	s.stage(c, box{0, 0, w - side, h}, v)
+	s.panel(c, box{w - side, 0, side, h}, v)
+	s.overMenu(c, w, h)
+	if s.control.help {
+		s.overHelp(c, w, h)
+	}
 }
 
 // complete says whether all that belongs to what is shown is there.
@@ -190,24 +219,34 @@ func (s *scene) complete(v *shown) bool {
 	return true
 }
 
+// Of the large part of the window, in points: heights of what is above and below the picture, and the space around it.
+const (
+	barHeight  = 56
+	footHeight = 44
+	margin     = 24
+)
+
 // stage draws the large part of the window.
 func (s *scene) stage(c *canvas, b box, v *shown) {
-	const bar, foot, margin = 56, 44, 24
-	area := box{b.x + margin, b.y + bar, b.w - 2*margin, b.h - bar - foot}
+	area := box{b.x + margin, b.y + barHeight, max(b.w-2*margin, 0), max(b.h-barHeight-footHeight, 0)}
 	switch {
 	case v.empty && !v.scanning:
 		s.invite(c, area)
-		return
+	case v.empty:
+		s.message(c, area, "Looking for pictures", "", muted)
 	case v.err != nil:
-		s.message(c, area, "This picture cannot be shown", v.err.Error(), red)
+		s.message(c, area, "This picture cannot be shown", plainly(v.err), red)
 	case v.picture == nil:
 		s.message(c, area, "Reading", v.name, muted)
 	case v.mode == features:
-		s.featureStage(c, area, b.h-foot, v)
+		s.featureStage(c, area, b.h-footHeight, v)
 	default:
-		s.pictureStage(c, area, b.h-foot, v)
+		s.pictureStage(c, area, b.h-footHeight, v)
 	}
-	s.tabs(c, box{b.x, b.y, b.w, bar}, v)
+	if !v.empty {
+		s.tabs(c, box{b.x, b.y, b.w, barHeight}, v)
+	}
+	s.overNotice(c, area)
 }
 
 // invite is what an empty window says.
@@ -216,47 +255,99 @@ func (s *scene) invite(c *canvas, b box) {
 	frame := box{b.x + (b.w-w)/2, b.y + (b.h-h)/2, w, h}
 	c.fill(frame, 14, line)
 	c.fill(frame.inset(1), 13, background)
-	x, y := frame.x+w/2, frame.y+h/2
-	c.center(x, y-4, huge, bright, "Drop pictures or folders here")
-	c.center(x, y+24, body, muted, "or start with bitgpu view PATH")
+	s.message(c, frame.inset(8), "Drop pictures or folders here", "or start with bitgpu view PATH", muted)
 }
 
 // message is a title and a text in the middle.
 func (s *scene) message(c *canvas, b box, head, text string, color present.Color) {
+	heads := wrap(c, huge, head, b.w, 3)
 	lines := wrap(c, body, text, min(b.w, 520), 6)
-	y := b.y + b.h/2 - float32(len(lines))*10
-	c.center(b.x+b.w/2, y, huge, bright, head)
-	for i, l := range lines {
-		c.center(b.x+b.w/2, y+30+20*float32(i), body, color, l)
+	y := b.y + b.h/2 - float32(len(lines))*10 - float32(len(heads)-1)*15
+	for _, l := range heads {
+		c.center(b.x+b.w/2, y, huge, bright, l)
+		y += 30
 	}
+	for _, l := range lines {
+		c.center(b.x+b.w/2, y, body, color, l)
+		y += 20
+	}
+}
+
+// plainly is an error's text for a window, which tells by itself what it is about.
+func plainly(err error) string {
+	text := err.Error()
+	for _, prefix := range []string{"bitgpu: ", "loader: ", "present: ", "gpu: "} {
+		text = strings.TrimPrefix(text, prefix)
+	}
+	return text
+}
+
+// overNotice draws what has happened at the lower end of a box.
+func (s *scene) overNotice(c *canvas, b box) {
+	if s.control.notice == "" {
+		return
+	}
+	w := min(b.w, 520)
+	lines := wrap(c, body, s.control.notice, w-32, 4)
+	h := 20*float32(len(lines)) + 16
+	at := box{b.x + (b.w-w)/2, b.y + b.h - h - 8, w, h}
+	c.shadow(box{at.x, at.y + 4, at.w, at.h}, 8, 18, fade(black, 0.5))
+	c.fill(at, 8, raised)
+	for i, l := range lines {
+		c.center(at.x+w/2, at.y+24+20*float32(i), body, bright, l)
+	}
+}
+
+// Ways to write what can be shown of a picture, from the one that takes the most room to that which takes the least.
+var tabTexts = []struct {
+	texts [3]string
+	pad   float32
+}{
+	{[3]string{"Picture", "Activation map", "Feature maps"}, 24},
+	{[3]string{"Picture", "Activation", "Features"}, 24},
+	{[3]string{"Picture", "Activation", "Features"}, 12},
 }
 
 // tabs draws what can be shown of a picture, and says which of it is.
 func (s *scene) tabs(c *canvas, b box, v *shown) {
-	x := b.x + 24
-	for _, t := range []struct {
-		mode mode
-		text string
-	}{{plain, "Picture"}, {activation, "Activation map"}, {features, "Feature maps"}} {
-		w := c.width(strong, t.text) + 24
+	const gap, arrow = 6, 30
+	arrows := float32(0)
+	if v.count > 1 {
+		arrows = 2*arrow + gap
+	}
+	choice := len(tabTexts) - 1
+	var need float32
+	for i, t := range tabTexts {
+		need = 2 * gap
+		for _, text := range t.texts {
+			need += c.width(strong, text) + t.pad
+		}
+		if need+arrows <= b.w-2*margin {
+			choice = i
+			break
+		}
+	}
+	x := b.x + margin
+	for m, text := range tabTexts[choice].texts {
+		w := c.width(strong, text) + tabTexts[choice].pad
 		at := box{x, b.y + 14, w, 28}
 		color := muted
-		if v.mode == t.mode {
+		if v.mode == mode(m) {
 			c.fill(at, 8, raised)
 			color = bright
 		} else if s.over(at) {
 			c.fill(at, 8, fade(raised, 0.5))
 			color = bright
 		}
-		c.center(x+w/2, b.y+33, strong, color, t.text)
-		s.hot(at, func() { s.g.setMode(t.mode, v.mapIndex) })
-		x += w + 6
+		c.center(x+w/2, b.y+33, strong, color, text)
+		s.hot(at, func() { s.g.setMode(mode(m), v.mapIndex) })
+		x += w + gap
 	}
-	if v.count < 2 {
-		return
+	if arrows == 0 || need+arrows > b.w-2*margin {
+		return // keys go on all the same
 	}
 	text := fmt.Sprintf("%d of %d", v.index+1, v.count)
-	right := b.x + b.w - 24
+	right := b.x + b.w - margin
 	for _, a := range []struct {
 		sign string
 		by   int
@@ -267,7 +358,7 @@ func (s *scene) tabs(c *canvas, b box, v *shown) {
 		}
 		c.center(at.x+14, b.y+34.5, huge, muted, a.sign)
 		s.hot(at, func() { s.g.move(a.by) })
-		right -= 30
+		right -= arrow
 	}
 	if room := right - 8 - x; c.width(small, text) < room {
 		c.right(right-8, b.y+32.5, small, muted, text)
@@ -290,21 +381,24 @@ func (s *scene) pictureStage(c *canvas, b box, foot float32, v *shown) {
 	c.shadow(box{at.x, at.y + 6, at.w, at.h}, 4, 22, fade(black, 0.55))
 	t, err := s.picture.get(s.dev, v.picture, v.picture.levels)
 	if err != nil {
-		s.message(c, b, "This picture cannot be shown", err.Error(), red)
+		s.message(c, b, "This picture cannot be shown", plainly(err), red)
 		return
 	}
 	c.image(at, t, whole, 4, 1)
-	if v.mode != activation {
-		c.center(b.x+b.w/2, foot+24, small, faint, fmt.Sprintf("%d × %d pixels", size.Dx(), size.Dy()))
-		return
+	below := func(color present.Color, text string) {
+		c.center(b.x+b.w/2, foot+24, small, color, c.elide(small, text, b.w, false))
 	}
 	switch {
+	case v.mode != activation:
+		below(faint, fmt.Sprintf("%d × %d pixels", size.Dx(), size.Dy()))
 	case v.heat != nil:
 		s.overHeat(c, at, b, foot, v)
 	case v.answered1 != nil && v.answer.cells == nil && v.answer.err == nil:
-		c.center(b.x+b.w/2, foot+24, small, muted, "This network has no classes, and so no activation maps")
+		below(muted, "This network has no classes, and so no activation maps")
+	case v.answer.err != nil || v.openErr != nil:
+		below(muted, "Without an answer there is no activation map")
 	default:
-		c.center(b.x+b.w/2, foot+24, small, muted, "The activation map comes with the answer")
+		below(muted, "The activation map comes with the answer")
 	}
 }
 
@@ -328,13 +422,27 @@ func (s *scene) overHeat(c *canvas, at, b box, foot float32, v *shown) {
 		return
 	}
 	c.image(part, t, whole, 0, 1)
-	head := "Where the network sees "
-	label := c.elide(strong, v.answer.top[0].Label, max(b.w-300, 60), false)
+	s.legend(c, b, foot, v.answer.top[0].Label)
+}
+
+// legend says below a box what an activation map shows, with its colours if there is room.
+func (s *scene) legend(c *canvas, b box, foot float32, label string) {
 	const legend, gap = 110, 16
-	w := c.width(small, head) + c.width(strong, label) + gap + legend + 74
-	x := b.x + (b.w-w)/2
+	head := "Where the network sees "
+	colours := float32(gap + legend + 74)
+	if c.width(small, head)+60+colours > b.w {
+		colours = 0
+	}
+	if c.width(small, head)+60 > b.w {
+		head = ""
+	}
+	label = c.elide(strong, label, max(b.w-c.width(small, head)-colours, 0), false)
+	x := b.x + (b.w-c.width(small, head)-c.width(strong, label)-colours)/2
 	x += c.text(x, foot+24, small, muted, head)
 	x += c.text(x, foot+24, strong, bright, label) + gap
+	if colours == 0 {
+		return
+	}
 	x += c.text(x, foot+24, small, faint, "little") + 8
 	const parts = 24
 	for i := range parts {
@@ -347,15 +455,20 @@ func (s *scene) overHeat(c *canvas, at, b box, foot float32, v *shown) {
 
 // featureStage draws a feature map's channels, and the maps that there are.
 func (s *scene) featureStage(c *canvas, b box, foot float32, v *shown) {
-	names := make([]string, v.maps)
+	names, tabs := make([]string, v.maps), make([]string, v.maps)
+	wide := float32(0)
 	for i := range names {
-		names[i] = fmt.Sprintf("Stage %d", i)
+		names[i], tabs[i] = fmt.Sprintf("Stage %d", i), fmt.Sprint(i)
 		if i == 0 {
-			names[i] = "Stem"
+			names[i], tabs[i] = "Stem", "Stem"
 		}
+		wide += c.width(small, names[i]) + 26
+	}
+	if wide <= b.w {
+		tabs = names
 	}
 	x := b.x
-	for i, name := range names {
+	for i, name := range tabs {
 		w := c.width(small, name) + 20
 		at := box{x, b.y - 4, w, 24}
 		color := muted
@@ -372,10 +485,13 @@ func (s *scene) featureStage(c *canvas, b box, foot float32, v *shown) {
 		s.hot(at, func() { s.g.setMode(features, i) })
 		x += w + 6
 	}
-	b.y, b.h = b.y+34, b.h-34
+	b.y, b.h = b.y+34, max(b.h-34, 0)
 	if v.grid == nil {
 		text := "Computing the feature map"
-		if v.answered1 == nil {
+		switch {
+		case v.answer.err != nil || v.openErr != nil:
+			text = "Without an answer there are no feature maps"
+		case v.answered1 == nil:
 			text = "The feature maps come after the answer"
 		}
 		s.message(c, b, text, "", muted)
@@ -384,7 +500,7 @@ func (s *scene) featureStage(c *canvas, b box, foot float32, v *shown) {
 	g := v.grid
 	t, err := s.grid.get(s.dev, g, levels(g.img))
 	if err != nil {
-		s.message(c, b, "The feature map cannot be shown", err.Error(), red)
+		s.message(c, b, "The feature map cannot be shown", plainly(err), red)
 		return
 	}
 	size := g.img.Rect

@@ -38,8 +38,8 @@ const steps = 4
 
 // glyphs draws glyphs into an atlas as they are needed.
 //
-// Invariants: dirty covers what the texture lacks; every entry of cache lies within the atlas. When the atlas is full it begins anew,
-// and what is drawn in that one frame may miss glyphs.
+// Invariants: dirty covers what the texture lacks; every entry of cache lies within the atlas. When the atlas is full it is begun anew,
+// and what has been laid out before is worth nothing.
 type glyphs struct {
 	fonts   [3]*opentype.Font
 	faces   map[face]font.Face
@@ -49,6 +49,7 @@ type glyphs struct {
 	x, y    int // where the next glyph goes
 	row     int // height of the row
 	dirty   image.Rectangle
+	begun   int // how often the atlas has been
 }
 
 // face is a font at a size in 64ths of a pixel.
@@ -87,6 +88,7 @@ func (g *glyphs) clear() {
 	g.atlas = image.NewAlpha(image.Rect(0, 0, atlasSize, atlasSize))
 	g.x, g.y, g.row = 1, 1, 0
 	g.dirty = g.atlas.Rect
+	g.begun++
 }
 
 // attach makes the texture on a device.

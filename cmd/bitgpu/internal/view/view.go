@@ -3,11 +3,13 @@
 package view
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"image"
 	"iter"
+	"strings"
 	"time"
 
 	"github.com/bitgpu/bitgpu"
@@ -39,6 +41,9 @@ type Options struct {
 	// told how long each took, and whether the network was running.
 	Bench  int
 	Frames func([]FrameTime)
+
+	open  opener            // of networks; nil for bitgpu.Open
+	drive func(*view) error // a test's hand: called before every look for something to do; an error is as one of a frame
 }
 
 // modes are the values of Options.Mode.
@@ -46,24 +51,21 @@ var modes = map[string]mode{"": plain, "picture": plain, "activation": activatio
 
 // view is a running viewer, on one device after the other.
 type view struct {
-	o        Options
-	window   *window
-	instance *present.Instance
-	g        *gallery
-	control  *control
-	glyphs   *glyphs
+	o         Options
+	window    *window
+	instance  *present.Instance
+	g         *gallery
+	control   *control
+	glyphs    *glyphs
+	selection string // of the device to be on, as gpu.Options has it
+	proven    string // the last selection that could be opened
 
 	// Of the open device.
 	device *present.Device
 	scene  *scene
 	bench  *bench
+	pace   time.Duration // between two frames
 }
-
-// lossesInRow is how often a device may be lost, each time within lossTime of being opened.
-const (
-	lossesInRow = 3
-	lossTime    = time.Minute
-)
 
 // Run opens the window and returns when it is closed or ctx ends. It must be called on the main thread, to which the goroutine is locked. The
 // error is about what hinders the viewer as a whole; pictures and models that cannot be opened are told of in the window.
@@ -103,40 +105,80 @@ func Run(ctx context.Context, o Options) (err error) {
 	return v.devices(ctx)
 }
 
+// lossesInRow is how often a device may be lost, each time within lossTime of being opened.
+const (
+	lossesInRow = 3
+	lossTime    = time.Minute
+)
+
+// errCannotOpen is why a window cannot be on a device.
+type errCannotOpen struct{ err error }
+
+func (e errCannotOpen) Error() string { return e.err.Error() }
+func (e errCannotOpen) Unwrap() error { return e.err }
+
 // devices runs the window on the chosen device, and on another when that is chosen or the device is lost.
 func (v *view) devices(ctx context.Context) error {
-	selection, losses := v.o.Device, 0
+	v.selection = cmp.Or(v.o.Device, automatic)
+	losses := 0
 	for {
 		opened := time.Now()
-		err := v.session(ctx, selection)
+		err := v.session(ctx)
+		var cannot errCannotOpen
 		switch {
-		case errors.Is(err, gpu.ErrDeviceLost):
+		case errors.Is(err, present.ErrSurfaceLost), errors.Is(err, gpu.ErrDeviceLost):
 			if time.Since(opened) > lossTime {
 				losses = 0
 			}
 			if losses++; losses == lossesInRow {
 				return fmt.Errorf("the device was lost %d times: %w", losses, err)
 			}
+			v.control.notice = "The device was lost, and has been opened again."
+		case errors.As(err, &cannot) && v.retreat():
+			first, _, _ := strings.Cut(plainly(err), "\n") // without the list of devices, which the menu has
+			v.control.notice = "The device cannot be used: " + first
 		case err != nil || v.control.restart < 0:
 			return err
 		default:
-			selection = fmt.Sprint(v.control.restart)
+			v.selection = fmt.Sprint(v.control.restart)
 		}
 		v.control.restart, v.control.dirty = -1, true
 		v.g.reopen()
 	}
 }
 
+// retreat chooses a device in place of one that cannot be opened; false if there is none that has ever been.
+func (v *view) retreat() bool {
+	switch {
+	case v.proven == "":
+		return false
+	case v.selection != v.proven:
+		v.selection = v.proven
+	case v.selection != automatic:
+		v.selection = automatic
+	default:
+		return false
+	}
+	return true
+}
+
+// automatic is the selection of the best device.
+const automatic = "auto"
+
 // session runs the window on one device, until that is to change, it is lost, or the window is closed.
-func (v *view) session(ctx context.Context, selection string) (err error) {
+func (v *view) session(ctx context.Context) (err error) {
 	surface, err := v.window.surface(v.instance.Handle())
 	if err != nil {
 		return err
 	}
-	if v.device, err = v.instance.Open(surface, selection); err != nil {
-		return err
+	if v.device, err = v.instance.Open(surface, v.selection); err != nil {
+		return errCannotOpen{err}
 	}
 	defer func() { err = errors.Join(err, v.device.Close()) }()
+	if v.proven != "" && v.selection != v.proven {
+		v.g.forget()
+	}
+	v.proven = v.selection
 	if err := v.glyphs.attach(v.device); err != nil {
 		return err
 	}
@@ -145,7 +187,11 @@ func (v *view) session(ctx context.Context, selection string) (err error) {
 	}
 	v.scene = newScene(v.device, v.g, v.control, v.glyphs, v.o.Shot != nil)
 	v.bench = &bench{most: v.o.Bench}
-	w := startWorkers(v.g, bitgpu.Options{
+	v.pace = v.window.refresh()
+	if v.device.Info().Type == gpu.CPU {
+		v.pace = max(v.pace, leisure)
+	}
+	w := startWorkers(v.g, v.o.open, bitgpu.Options{
 		Host: v.device.Host(), SliceBudget: v.o.Slice, CacheDir: v.o.CacheDir, MaxPixels: v.o.MaxPixels,
 	})
 	defer func() { err = errors.Join(err, w.stop()) }()
@@ -168,15 +214,15 @@ func (v *view) nameDevices() error {
 	return nil
 }
 
-// Between frames that show something moving, and between looks at a window that shows nothing new.
 const (
-	moving = time.Second / 30
-	idle   = time.Second
+	leisure = time.Second / 30     // between frames where they take the network's own processors
+	idle    = time.Second          // between looks at a window that shows nothing new
+	busy    = 5 * time.Millisecond // before a frame is tried again that the window system had no time for
 )
 
 // loop draws frames, as many as there is reason for.
 func (v *view) loop(ctx context.Context) error {
-	next := time.Now() // of the next frame, if something moves
+	next := time.Now() // of the next frame
 	for ctx.Err() == nil && !v.control.quit && !v.window.ShouldClose() && v.control.restart < 0 {
 		if err := v.lost(); err != nil {
 			return err
@@ -184,15 +230,22 @@ func (v *view) loop(ctx context.Context) error {
 		switch {
 		case v.bench.running():
 			v.window.wait(0)
-		case v.scene.moving():
+		case v.due():
 			v.window.wait(time.Until(next))
+		case v.o.drive != nil:
+			v.window.wait(busy)
 		default:
 			v.window.wait(idle)
 		}
-		if !v.bench.running() && !v.scene.changed() && (!v.scene.moving() || time.Now().Before(next)) {
+		if v.o.drive != nil {
+			if err := v.o.drive(v); err != nil {
+				return err
+			}
+		}
+		if !v.bench.running() && (!v.due() || time.Now().Before(next)) {
 			continue
 		}
-		next = time.Now().Add(moving)
+		next = time.Now().Add(v.pace)
 		done, err := v.frame()
 		if done || err != nil {
 			return err
@@ -200,6 +253,9 @@ func (v *view) loop(ctx context.Context) error {
 	}
 	return nil
 }
+
+// due says whether there is a reason for another frame.
+func (v *view) due() bool { return v.scene.moving() || v.scene.changed() }
 
 // lost is why the network's side of the device is of no use any more.
 func (v *view) lost() error {
@@ -210,10 +266,9 @@ func (v *view) lost() error {
 
 // frame draws one frame. done says that there is nothing more to do.
 func (v *view) frame() (done bool, err error) {
-	width, height := v.window.GetFramebufferSize()
+	width, height := v.window.size()
 	if width == 0 || height == 0 {
 		v.scene.skip()
-		v.window.wait(idle)
 		return false, nil
 	}
 	start := time.Now()
@@ -221,6 +276,7 @@ func (v *view) frame() (done bool, err error) {
 	if err != nil {
 		return false, err
 	}
+	v.window.name(v.scene.title())
 	if v.o.Shot != nil && complete {
 		img, err := v.device.Capture(width, height, background, quads)
 		if err != nil || img == nil {
@@ -234,14 +290,14 @@ func (v *view) frame() (done bool, err error) {
 	}
 	if !shown {
 		v.control.redraw() // as soon as it can be
-		v.window.wait(5 * time.Millisecond)
+		v.window.wait(busy)
 		return false, nil
 	}
 	if v.bench.running() {
 		if err := v.device.Finish(); err != nil {
 			return false, err
 		}
-		if v.bench.add(start, v.busy()) && v.o.Frames != nil {
+		if v.bench.add(start, v.computing()) && v.o.Frames != nil {
 			v.o.Frames(v.bench.times)
 			return true, nil
 		}
@@ -249,8 +305,8 @@ func (v *view) frame() (done bool, err error) {
 	return false, nil
 }
 
-// busy says whether the network is running.
-func (v *view) busy() bool {
+// computing says whether the network is running.
+func (v *view) computing() bool {
 	v.g.mu.Lock()
 	defer v.g.mu.Unlock()
 	return v.g.running != nil

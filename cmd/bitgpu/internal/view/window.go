@@ -3,9 +3,12 @@
 package view
 
 import (
+	"errors"
 	"fmt"
+	"log"
 	"runtime"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"time"
 
@@ -13,10 +16,14 @@ import (
 	"github.com/go-gl/glfw/v3.3/glfw"
 )
 
-// window is a GLFW window. All of it but wake belongs to the main thread.
+// window is a GLFW window, and what GLFW has told of it. All of it but wake belongs to the main thread.
 type window struct {
 	*glfw.Window
-	waker waker
+	waker         waker
+	width, height int     // of the framebuffer, in pixels
+	content       float32 // scale of the display's content
+	iconified     bool
+	title         string
 }
 
 // waker wakes the main thread as long as there is a window.
@@ -33,9 +40,29 @@ func (w *waker) wake() {
 	}
 }
 
+// start initializes GLFW, whose Go package logs what the window system has to say, and returns no error then.
+func start() (err error) {
+	var said strings.Builder
+	output, flags := log.Writer(), log.Flags()
+	log.SetOutput(&said)
+	log.SetFlags(0)
+	defer func() {
+		log.SetOutput(output)
+		log.SetFlags(flags)
+		if recover() != nil { // of GetTime: GLFW is not initialized
+			err = errors.New(strings.TrimPrefix(strings.TrimSpace(said.String()), "PlatformError: "))
+		}
+	}()
+	if err := glfw.Init(); err != nil {
+		return err
+	}
+	glfw.GetTime()
+	return nil
+}
+
 // openWindow opens a window of width x height points. The caller runs on the main thread, and closes it.
 func openWindow(title string, width, height int, visible bool) (*window, error) {
-	if err := glfw.Init(); err != nil {
+	if err := start(); err != nil {
 		return nil, fmt.Errorf("no window can be opened: %w", err)
 	}
 	if !glfw.VulkanSupported() {
@@ -52,10 +79,54 @@ func openWindow(title string, width, height int, visible bool) (*window, error) 
 		glfw.Terminate()
 		return nil, fmt.Errorf("no window can be opened: %w", err)
 	}
-	handle.SetSizeLimits(480, 360, glfw.DontCare, glfw.DontCare)
-	w := &window{Window: handle}
+	w := &window{Window: handle, title: title}
+	w.width, w.height = handle.GetFramebufferSize()
+	w.content, _ = handle.GetContentScale()
 	w.waker.open = true
+	w.limit()
 	return w, nil
+}
+
+// The least size of a window, in points.
+const (
+	minWidth  = 480
+	minHeight = 360
+)
+
+// limit sets the least size, in the window system's own unit.
+func (w *window) limit() {
+	width, _ := w.GetSize()
+	k := float32(1)
+	if w.width > 0 {
+		k = w.scale() * float32(width) / float32(w.width)
+	}
+	w.SetSizeLimits(int(k*minWidth), int(k*minHeight), glfw.DontCare, glfw.DontCare)
+}
+
+// size is the framebuffer's, in pixels: 0x0 while nobody can see it.
+func (w *window) size() (width, height int) {
+	if w.iconified {
+		return 0, 0
+	}
+	return w.width, w.height
+}
+
+// name has the title say what is shown.
+func (w *window) name(title string) {
+	if w.title != title {
+		w.title = title
+		w.SetTitle(title)
+	}
+}
+
+// refresh is how long the display shows a frame.
+func (w *window) refresh() time.Duration {
+	if m := glfw.GetPrimaryMonitor(); m != nil {
+		if mode := m.GetVideoMode(); mode != nil && mode.RefreshRate > 0 {
+			return time.Second / time.Duration(mode.RefreshRate)
+		}
+	}
+	return time.Second / 60
 }
 
 // surface makes a surface for Vulkan, and returns its bits.
@@ -82,10 +153,7 @@ func (w *window) close() {
 
 // scale is how many pixels a point has: the display's content scale on systems whose windows are measured in pixels, and that of the
 // framebuffer elsewhere.
-func (w *window) scale() float32 {
-	x, _ := w.GetContentScale()
-	return max(x, 0.5)
-}
+func (w *window) scale() float32 { return max(w.content, 0.5) }
 
 // wait lets the window system have its say: at once, or when something happens, at most for a time.
 func (w *window) wait(most time.Duration) {
@@ -113,18 +181,28 @@ func (w *window) listen(c *control) {
 	})
 	w.SetCursorPosCallback(func(*glfw.Window, float64, float64) { c.hover(w.cursor()) })
 	w.SetRefreshCallback(func(*glfw.Window) { c.redraw() })
-	w.SetFramebufferSizeCallback(func(*glfw.Window, int, int) { c.redraw() })
-	w.SetContentScaleCallback(func(*glfw.Window, float32, float32) { c.redraw() })
+	w.SetFramebufferSizeCallback(func(_ *glfw.Window, width, height int) {
+		w.width, w.height = width, height
+		c.redraw()
+	})
+	w.SetContentScaleCallback(func(_ *glfw.Window, x, _ float32) {
+		w.content = x
+		w.limit()
+		c.redraw()
+	})
+	w.SetIconifyCallback(func(_ *glfw.Window, iconified bool) {
+		w.iconified = iconified
+		c.redraw()
+	})
 }
 
 // cursor is where the mouse is, in points of the canvas.
 func (w *window) cursor() (x, y float32) {
 	cx, cy := w.GetCursorPos()
 	width, height := w.GetSize()
-	fw, fh := w.GetFramebufferSize()
 	if width == 0 || height == 0 {
 		return -1, -1
 	}
 	s := w.scale()
-	return float32(cx) * float32(fw) / float32(width) / s, float32(cy) * float32(fh) / float32(height) / s
+	return float32(cx) * float32(w.width) / float32(width) / s, float32(cy) * float32(w.height) / float32(height) / s
 }

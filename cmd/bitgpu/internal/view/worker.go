@@ -14,25 +14,54 @@ import (
 	"github.com/bitgpu/bitgpu/loader"
 )
 
+// network is what the viewer has of a *bitgpu.Model.
+type network interface {
+	Info() bitgpu.Info
+	Profile(ctx context.Context, img image.Image, want bitgpu.Outputs) (*bitgpu.Output, []bitgpu.StageTime, error)
+	ClassMaps(ctx context.Context, unpooled *bitgpu.Tensor, classes ...int) (maps *bitgpu.Tensor, bias []float32, err error)
+	Features(ctx context.Context, img image.Image, indices ...int) ([]*bitgpu.Tensor, error)
+	Top(logits []float32, k int) []bitgpu.Prediction
+	Close() error
+}
+
+// opener opens a network.
+type opener func(ctx context.Context, name string, o bitgpu.Options) (network, error)
+
+func openModel(ctx context.Context, name string, o bitgpu.Options) (network, error) {
+	m, err := bitgpu.Open(ctx, name, o)
+	if err != nil {
+		return nil, err
+	}
+	return m, nil
+}
+
 // workers fill the gallery while a device is open: one decodes the pictures around the current one, one has the network
 // run. They end when the gallery is closed.
 type workers struct {
 	g       *gallery
+	ctx     context.Context // ends with them
+	cancel  context.CancelFunc
+	open    opener
 	options bitgpu.Options // of every model
 	wait    sync.WaitGroup
 	err     error // of closing models; valid after stop
 }
 
-func startWorkers(g *gallery, o bitgpu.Options) *workers {
-	w := &workers{g: g, options: o}
+func startWorkers(g *gallery, open opener, o bitgpu.Options) *workers {
+	if open == nil {
+		open = openModel
+	}
+	w := &workers{g: g, open: open, options: o}
+	w.ctx, w.cancel = context.WithCancel(context.Background())
 	w.wait.Go(w.read)
 	w.wait.Go(w.run)
 	return w
 }
 
-// stop ends the workers and closes their model. The error is what the device said then.
+// stop ends the workers, whatever they are at, and closes their model. The error is what the device said then.
 func (w *workers) stop() error {
 	w.g.close()
+	w.cancel()
 	w.wait.Wait()
 	return w.err
 }
@@ -55,24 +84,36 @@ func (w *workers) read() {
 	g := w.g
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	for ; !g.closed; g.change.Wait() {
-		for !g.closed {
-			if it := g.toRead(); it != nil {
-				g.mu.Unlock()
-				p, err := decode(context.Background(), it.Item)
-				g.mu.Lock()
-				it.picture, it.err = p, err
-			} else if a := g.toDraw(); a != nil {
-				cells, info := a.cells, g.info
-				g.mu.Unlock()
-				heat := heatOf(cells, info)
-				g.mu.Lock()
-				a.heat = heat
-			} else {
-				break
-			}
-			g.changed()
+	for !g.closed {
+		if it := g.toRead(); it != nil {
+			w.readOne(it)
+		} else if a := g.toDraw(); a != nil {
+			cells, info := a.cells, g.info
+			g.mu.Unlock()
+			heat := heatOf(cells, info)
+			g.mu.Lock()
+			a.heat = heat
+		} else {
+			g.change.Wait()
+			continue
 		}
+		g.changed()
+	}
+}
+
+// readOne decodes a picture, unless that is given up; g.mu is held before and after.
+func (w *workers) readOne(it *item) {
+	g := w.g
+	ctx, cancel := context.WithCancel(w.ctx)
+	defer cancel()
+	g.reading, g.cancelReading = it, cancel
+	g.mu.Unlock()
+	p, err := decode(ctx, it.Item)
+	g.mu.Lock()
+	g.reading, g.cancelReading = nil, nil
+	if ctx.Err() == nil || err == nil {
+		it.picture, it.err = p, err
+		g.giveWay()
 	}
 }
 
@@ -83,7 +124,7 @@ func heatOf(cells *bitgpu.Tensor, info bitgpu.Info) *image.NRGBA {
 // run opens the model that is wanted and has it answer.
 func (w *workers) run() {
 	g := w.g
-	var m *bitgpu.Model
+	var m network
 	closeModel := func() {
 		if m != nil {
 			w.err = errors.Join(w.err, m.Close())
@@ -102,7 +143,7 @@ func (w *workers) run() {
 			g.open = nil
 			g.mu.Unlock()
 			closeModel()
-			m = w.openModel()
+			m = w.openWanted()
 			g.mu.Lock()
 			continue
 		}
@@ -115,17 +156,14 @@ func (w *workers) run() {
 	}
 }
 
-// openModel opens the wanted model; nil if that fails, or another is wanted meanwhile.
-func (w *workers) openModel() *bitgpu.Model {
+// openWanted opens the wanted model; nil if that fails.
+func (w *workers) openWanted() network {
 	g := w.g
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(w.ctx)
 	defer cancel()
 	g.mu.Lock()
 	want := g.want
 	g.cancel = cancel
-	if g.closed {
-		cancel()
-	}
 	g.mu.Unlock()
 	o := w.options
 	o.Weights, o.Precision = want.Weights, want.Precision
@@ -138,7 +176,7 @@ func (w *workers) openModel() *bitgpu.Model {
 			g.wake()
 		}
 	}
-	m, err := bitgpu.Open(ctx, want.Name, o)
+	m, err := w.open(ctx, want.Name, o)
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.cancel = nil
@@ -156,9 +194,9 @@ func (w *workers) openModel() *bitgpu.Model {
 }
 
 // answer does a job; g.mu is held before and after.
-func (w *workers) answer(m *bitgpu.Model, j job) {
+func (w *workers) answer(m network, j job) {
 	g := w.g
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(w.ctx)
 	defer cancel()
 	key, topk := *g.open, g.topk
 	g.running, g.started, g.cancel = j.item, time.Now(), cancel
@@ -212,14 +250,14 @@ func (w *workers) answer(m *bitgpu.Model, j job) {
 }
 
 // runAnswer runs a picture for its answer and its activation map.
-func runAnswer(ctx context.Context, m *bitgpu.Model, p *picture, topk int) (*answer, error) {
+func runAnswer(ctx context.Context, m network, p *picture, topk int) (*answer, error) {
 	info := m.Info()
 	classes := info.Config.Classes > 0
 	out, stages, err := m.Profile(ctx, p.full, bitgpu.Outputs{Logits: classes, Embedding: !classes, Unpooled: classes})
 	if err != nil {
 		return nil, err
 	}
-	a := &answer{stages: stages, time: total(stages), crop: cropOf(p.full.Rect, info.Preprocess)}
+	a := &answer{stages: stages, time: total(stages), maps: info.Config.Maps(), crop: cropOf(p.full.Rect, info.Preprocess)}
 	if !classes {
 		return a, nil
 	}
@@ -232,7 +270,7 @@ func runAnswer(ctx context.Context, m *bitgpu.Model, p *picture, topk int) (*ans
 }
 
 // runGrid runs a picture for one of its feature maps.
-func runGrid(ctx context.Context, m *bitgpu.Model, p *picture, index int) (*grid, error) {
+func runGrid(ctx context.Context, m network, p *picture, index int) (*grid, error) {
 	maps, err := m.Features(ctx, p.full, index)
 	if err != nil {
 		return nil, err
