@@ -3,7 +3,6 @@ package gpu
 import (
 	"errors"
 	"fmt"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -78,24 +77,12 @@ func newInstance(validation bool) (*vk.Loader, *vk.Instance, error) {
 	}
 	in, err := vk.NewInstance(loader, validation)
 	if errors.Is(err, vk.IncompatibleDriver) {
-		return nil, nil, fmt.Errorf("%w: no Vulkan driver is installed (%w)\n%s", ErrNoDevice, err, installDriver(runtime.GOOS))
+		return nil, nil, fmt.Errorf("%w: no Vulkan driver is installed (%w)\n%s", ErrNoDevice, err, installDriver)
 	}
 	if err != nil {
 		return nil, nil, fmt.Errorf("gpu: %w", classify(err))
 	}
 	return loader, in, nil
-}
-
-// installDriver says how to get a driver on an operating system.
-func installDriver(goos string) string {
-	switch goos {
-	case "windows":
-		return "Install the current driver of the GPU's vendor (AMD, Intel, NVIDIA)."
-	case "darwin":
-		return "Install MoltenVK: brew install molten-vk"
-	}
-	return "Install a Vulkan driver: on Debian and Ubuntu `apt-get install mesa-vulkan-drivers` (AMD, Intel, and " +
-		"llvmpipe, which needs no GPU); for NVIDIA its own driver."
 }
 
 // listCandidates returns the devices that can be used: Vulkan 1.1 and a queue that computes.
@@ -129,7 +116,7 @@ func listCandidates(in *vk.Instance) ([]candidate, error) {
 		if len(unfit) > 0 {
 			reason = strings.Join(unfit, "; ")
 		}
-		return nil, fmt.Errorf("%w: %s\n%s", ErrNoDevice, reason, installDriver(runtime.GOOS))
+		return nil, fmt.Errorf("%w: %s\n%s", ErrNoDevice, reason, installDriver)
 	}
 	infos := make([]Info, len(all))
 	for i, c := range all {

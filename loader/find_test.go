@@ -3,7 +3,6 @@ package loader_test
 import (
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -47,15 +46,6 @@ func touch(t *testing.T, path, text string) string {
 
 const tagged = "resnetv2_152x2_bit.goog_teacher_in21k_ft_in1k_384"
 
-// cacheDir is where os.UserCacheDir is on this system, below the home that
-// emptyMachine made.
-func cacheDir() string {
-	if runtime.GOOS == "darwin" || runtime.GOOS == "ios" {
-		return "home/Library/Caches"
-	}
-	return "home/.cache"
-}
-
 func TestFind(t *testing.T) {
 	repo := "home/.cache/huggingface/hub/models--timm--" + tagged
 	for _, tt := range []struct {
@@ -70,7 +60,7 @@ func TestFind(t *testing.T) {
 		{"sharded", []string{"m1/" + tagged + "/model.safetensors.index.json"}, map[string]string{"BITGPU_MODELS": "m1"}, tagged, "m1/" + tagged + "/model.safetensors.index.json"},
 		{"first directory wins", []string{"m1/a.safetensors", "m2/a.safetensors"}, map[string]string{"BITGPU_MODELS": "m2:m1"}, "a", "m2/a.safetensors"},
 		{"current directory", []string{"cwd/a/model.safetensors"}, nil, "a", "cwd/a/model.safetensors"},
-		{"cache directory", []string{cacheDir() + "/bitgpu/models/a.safetensors"}, nil, "a", cacheDir() + "/bitgpu/models/a.safetensors"},
+		{"cache directory", []string{cacheDir + "/bitgpu/models/a.safetensors"}, nil, "a", cacheDir + "/bitgpu/models/a.safetensors"},
 		{"models before the current directory", []string{"m1/a.safetensors", "cwd/a.safetensors"}, map[string]string{"BITGPU_MODELS": "m1"}, "a", "m1/a.safetensors"},
 		{"default tag", []string{"cwd/resnetv2_50x1_bit.goog_distilled_in1k.safetensors"}, nil, "resnetv2_50x1_bit", "cwd/resnetv2_50x1_bit.goog_distilled_in1k.safetensors"},
 		{"bare name before default tag", []string{"cwd/resnetv2_50x1_bit.goog_distilled_in1k.safetensors", "cwd/resnetv2_50x1_bit.safetensors"}, nil, "resnetv2_50x1_bit", "cwd/resnetv2_50x1_bit.safetensors"},
@@ -152,7 +142,7 @@ func TestFindListsWhatItTried(t *testing.T) {
 	want := []string{
 		filepath.Join(root, "m", "a.b"), filepath.Join(root, "m", "a.b.safetensors"),
 		"a.b", "a.b.safetensors",
-		filepath.Join(root, cacheDir(), "bitgpu/models/a.b"), filepath.Join(root, cacheDir(), "bitgpu/models/a.b.safetensors"),
+		filepath.Join(root, cacheDir, "bitgpu/models/a.b"), filepath.Join(root, cacheDir, "bitgpu/models/a.b.safetensors"),
 		filepath.Join(root, "home/.cache/huggingface/hub/models--timm--a.b"),
 	}
 	if path != "" || !slices.Equal(tried, want) {

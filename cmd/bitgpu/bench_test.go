@@ -6,8 +6,6 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"runtime"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"testing"
@@ -163,26 +161,6 @@ func TestShort(t *testing.T) {
 		if got := short(n); got != want {
 			t.Errorf("%d is %s, want %s", n, got, want)
 		}
-	}
-}
-
-// TestResetPeakRSS touches memory, gives it back and wants the peak to be forgotten, where it can be.
-func TestResetPeakRSS(t *testing.T) {
-	if runtime.GOOS != "linux" {
-		t.Skip("only Linux forgets")
-	}
-	const much = 256 << 20
-	memory := make([]byte, much)
-	for i := 0; i < much; i += 4096 {
-		memory[i] = 1
-	}
-	high := peakRSS()
-	runtime.KeepAlive(memory)
-	memory = nil
-	debug.FreeOSMemory()
-	resetPeakRSS()
-	if low := peakRSS(); high < much || low > high-much/2 {
-		t.Errorf("%d bytes before, %d after", high, low)
 	}
 }
 

@@ -4,7 +4,6 @@ package main
 
 import (
 	"os"
-	"runtime"
 	"strconv"
 	"strings"
 	"time"
@@ -37,8 +36,5 @@ func peakRSS() int64 {
 	if unix.Getrusage(unix.RUSAGE_SELF, &u) != nil {
 		return 0
 	}
-	if runtime.GOOS == "darwin" || runtime.GOOS == "ios" {
-		return int64(u.Maxrss) // bytes there, KiB elsewhere
-	}
-	return int64(u.Maxrss) << 10
+	return int64(u.Maxrss) * maxrssUnit
 }

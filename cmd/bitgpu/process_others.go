@@ -1,0 +1,6 @@
+//go:build unix && !darwin
+
+package main
+
+// maxrssUnit is what Rusage.Maxrss counts, in bytes.
+const maxrssUnit = 1 << 10

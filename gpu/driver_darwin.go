@@ -1,0 +1,3 @@
+package gpu
+
+const installDriver = "Install MoltenVK: brew install molten-vk"

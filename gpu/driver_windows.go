@@ -1,0 +1,3 @@
+package gpu
+
+const installDriver = "Install the current driver of the GPU's vendor (AMD, Intel, NVIDIA)."

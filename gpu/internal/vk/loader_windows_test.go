@@ -1,0 +1,4 @@
+package vk
+
+// otherLibrary is one without Vulkan's entry point.
+const otherLibrary = "kernel32.dll"
