@@ -13,6 +13,7 @@ type convShape struct {
 	kh, kw, sh, sw int
 	ph, pw         int
 	norm, residual bool
+	stats          bool // of the result, for a GroupNorm that reads it
 	images         int
 	positions      int // 1, or images if each has weights of its own
 }
@@ -37,6 +38,12 @@ func (g *Graph) convShape(node, images int) convShape {
 	if readers := g.readers(node); len(readers) == 1 {
 		r := g.Nodes[readers[0]]
 		c.residual = r.Op == Add && r.In[0] == node
+		if c.residual {
+			node = readers[0]
+		}
+	}
+	for _, r := range g.readers(node) {
+		c.stats = c.stats || g.Nodes[r].Op == NormReLU
 	}
 	return c
 }
@@ -57,6 +64,8 @@ type convTiling struct {
 	constants      []uint32 // the specialization constants after those that members share
 	pixels, blocks int      // pixels and output blocks that a workgroup makes
 	dynamic        bool     // DYNAMIC of shaders/conv.glsl
+	chunk          int      // pixels of a chunk of the statistics that the kernel can leave; 0 if it leaves none
+	joined         bool     // chunks run on from one image to the next
 }
 
 // convFamily lists the members, the preferred first. The last runs everywhere.
@@ -76,7 +85,7 @@ var convFamily = []convMember{
 		kernel: func(s *shaders.Set) *shaders.Kernel { return s.ConvTile },
 		usable: func(Target) bool { return true },
 		tilings: func(Target, convShape) []convTiling {
-			return []convTiling{{size: 64, pixels: 64, blocks: 8}}
+			return []convTiling{{size: 64, pixels: 64, blocks: 8, chunk: 64}}
 		},
 	},
 }
@@ -127,7 +136,11 @@ func (t convTiling) dispatch(c convShape, first, count int) (spec []uint32, push
 	} else {
 		spec = append(spec, uint32(c.sh), uint32(c.sw), flag(c.residual))
 	}
-	return append(spec, t.constants...), push, [3]uint32{
+	spec = append(spec, t.constants...)
+	if t.chunk > 0 {
+		spec = append(spec, flag(c.stats))
+	}
+	return spec, push, [3]uint32{
 		uint32(ceilDiv(c.out.Pixels(), t.pixels)), uint32(ceilDiv(count, t.blocks)), uint32(c.images)}
 }
 

@@ -51,7 +51,7 @@ func (c coopmatTile) fits(t Target) bool {
 	switch {
 	case m == 0 || t.Subgroup == 0 || size > int(t.MaxInvocations) || c.shared(t) > int(t.MaxShared):
 		return false
-	case c.subPixels%m != 0 || c.subChannels%n != 0 || 8*c.step%k != 0:
+	case c.subPixels%m != 0 || c.subChannels%n != 0 || 8*c.step%k != 0 || n&(n-1) != 0:
 		return false
 	case t.CPU && c.subPixels/m*(c.subChannels/n) > 4:
 		return false // compiling the unrolled loops would take a minute
@@ -68,7 +68,7 @@ func (c coopmatTile) fits(t Target) bool {
 func (c coopmatTile) tiling(t Target, s convShape) convTiling {
 	size := uint32(c.invocations(t))
 	return convTiling{
-		size: size, pixels: c.pixels, blocks: c.channels / 8,
+		size: size, pixels: c.pixels, blocks: c.channels / 8, chunk: c.subPixels, joined: true,
 		constants: []uint32{t.Matrix.M, t.Matrix.N, t.Matrix.K, uint32(c.pixels), uint32(c.channels), uint32(c.step),
 			uint32(c.subPixels), uint32(c.subChannels), uint32(c.buffers), t.Subgroup, flag(s.in.C%c.step == 0)},
 	}

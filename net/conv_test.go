@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/bitgpu/bitgpu/gpu"
+	"github.com/bitgpu/bitgpu/gpu/gputest"
 	"github.com/bitgpu/bitgpu/shaders"
 	kt "github.com/bitgpu/bitgpu/shaders/kerneltest"
 )
@@ -23,13 +24,14 @@ type convCase struct {
 	n, in, out, h, w       int
 	kh, kw, sh, sw, ph, pw int
 	norm, residual         bool
-	parts                  []int // output blocks of each dispatch; nil for all at once
-	own                    bool  // every image has weights of its own
+	parts                  []int   // output blocks of each dispatch; nil for all at once
+	own                    bool    // every image has weights of its own
+	mean                   float64 // of the residual
 }
 
 func (c convCase) String() string {
-	return fmt.Sprintf("%dx%dx%dx%d_to_%d_k%dx%d_s%d%d_p%d%d_norm=%v_residual=%v_parts=%v_own=%v",
-		c.n, c.in, c.h, c.w, c.out, c.kh, c.kw, c.sh, c.sw, c.ph, c.pw, c.norm, c.residual, c.parts, c.own)
+	return fmt.Sprintf("%dx%dx%dx%d_to_%d_k%dx%d_s%d%d_p%d%d_norm=%v_residual=%v_parts=%v_own=%v_mean=%g",
+		c.n, c.in, c.h, c.w, c.out, c.kh, c.kw, c.sh, c.sw, c.ph, c.pw, c.norm, c.residual, c.parts, c.own, c.mean)
 }
 
 func (c convCase) shape() convShape {
@@ -41,7 +43,7 @@ func (c convCase) shape() convShape {
 	return convShape{
 		in: Shape{kt.Blocks(c.in), c.h, c.w}, out: Shape{kt.Blocks(c.out), oh, ow},
 		kh: c.kh, kw: c.kw, sh: c.sh, sw: c.sw, ph: c.ph, pw: c.pw, norm: c.norm, residual: c.residual, images: c.n,
-		positions: positions,
+		positions: positions, stats: !c.own, // in plans, too, results with weights of their own have no statistics
 	}
 }
 
@@ -57,7 +59,7 @@ func (c convCase) operands(s shaders.Storage, rng *rand.Rand) operands {
 	o := operands{
 		x:     kt.Random(rng, s, c.n, c.in, c.h, c.w, 0, 1),
 		scale: kt.Random(rng, shaders.F32, c.n, c.in, 1, 1, 0, 1), shift: kt.Random(rng, shaders.F32, c.n, c.in, 1, 1, 0.3, 1),
-		residual: kt.Random(rng, s, c.n, c.out, out.H, out.W, 0, 1),
+		residual: kt.Random(rng, s, c.n, c.out, out.H, out.W, c.mean, 1),
 	}
 	for range c.shape().positions {
 		o.w = append(o.w, kt.Random(rng, s, c.out, c.in, c.kh, c.kw, 0, 0.3))
@@ -175,13 +177,47 @@ func (c convCase) run(t *testing.T, dev *gpu.Device, kernel *shaders.Kernel, til
 		})
 		first += count
 	}
+	part := c.poison(tiling)
+	for i := range dispatches {
+		dispatches[i].More = part
+	}
 	kt.Run(t, dev, out, dispatches...)
+	c.checkMoments(t, s, tiling, out, kt.Decode(shaders.F32, part))
 	return out
 }
 
-// require is the environment variable with the kernels that must run, by their names without the storage
-// type, between commas: a driver's tests fail where it is to offer them and does not.
-const require = "BITGPU_REQUIRE"
+// poison is room for the statistics of a tiling, nil if it leaves none.
+func (c convCase) poison(tiling convTiling) []byte {
+	if tiling.chunk == 0 || !c.shape().stats {
+		return nil
+	}
+	return kt.Poison(int(newStatistics("y", c.n, c.shape().out, 1, tiling.chunk, tiling.joined).part.size))
+}
+
+// checkMoments compares statistics with those of the result as it was stored. What of them no chunk of an image
+// needs stays poison.
+func (c convCase) checkMoments(t *testing.T, s shaders.Storage, tiling convTiling, y []byte, got []float64) {
+	if len(got) == 0 {
+		return
+	}
+	out := c.shape().out
+	values, pixels, stride := kt.Decode(s, y), out.Pixels(), 8*out.C
+	chunks := len(got) / (2 * c.n * stride)
+	start := 0
+	for n := range c.n {
+		if tiling.joined {
+			start = n * pixels % tiling.chunk
+		}
+		for k := range chunks {
+			first, last := max(k*tiling.chunk-start, 0), min((k+1)*tiling.chunk-start, pixels)
+			for ch := range stride {
+				at := 2 * ((n*chunks+k)*stride + ch)
+				m := kt.Moments(func(p int) float64 { return values[((n*out.C+ch/8)*pixels+p)*8+ch%8] }, first, last)
+				m.Check(t, fmt.Sprintf("moments of image %d, chunk %d, channel %d", n, k, ch), got[at:at+2])
+			}
+		}
+	}
+}
 
 // testConvFamily runs every member that the device can run on every kind of layer.
 func testConvFamily(t *testing.T, dev *gpu.Device) {
@@ -207,9 +243,9 @@ func testConvFamily(t *testing.T, dev *gpu.Device) {
 			})
 		}
 	}
-	for _, name := range strings.FieldsFunc(os.Getenv(require), func(r rune) bool { return r == ',' }) {
+	for _, name := range strings.FieldsFunc(os.Getenv(gputest.RequireVariable), func(r rune) bool { return r == ',' }) {
 		if !ran[name] {
-			t.Errorf("$%s has %s, which does not run on %s", require, name, dev.Info().Name)
+			gputest.Lacks(t, dev, name)
 		}
 	}
 }
@@ -242,7 +278,7 @@ func convCases(s shaders.Storage) []convCase {
 	stem := convCase{kh: 7, kw: 4, sh: 2, sw: 1, ph: 3, pw: 2} // neither kernel, stride nor padding is square
 	return append(append(shapes(last, []convCase{
 		{n: 1, in: 24, out: 72, h: 15, w: 13}, {n: 2, in: 13, out: 20, h: 7, w: 9}, {n: 3, in: 5, out: 9, h: 7, w: 3},
-		{n: 1, in: 300, out: 17, h: 1, w: 1}, {n: 2, in: 12, out: 37, h: 5, w: 5, parts: []int{1, 3, 1}},
+		{n: 1, in: 300, out: 17, h: 1, w: 1}, {n: 5, in: 8, out: 24, h: 11, w: 3, mean: 1000}, {n: 2, in: 12, out: 37, h: 5, w: 5, parts: []int{1, 3, 1}},
 		{n: 4, in: 9, out: 11, h: 3, w: 7, own: true},
 	}), shapes(middle, []convCase{
 		{n: 2, in: 16, out: 24, h: 13, w: 17}, {n: 1, in: 9, out: 33, h: 10, w: 12}, {n: 1, in: 20, out: 7, h: 15, w: 14},
@@ -255,7 +291,7 @@ func convCases(s shaders.Storage) []convCase {
 func shapes(kind convCase, list []convCase) []convCase {
 	for i, c := range list {
 		list[i] = kind
-		list[i].n, list[i].in, list[i].out, list[i].h, list[i].w, list[i].parts, list[i].own = c.n, c.in, c.out, c.h, c.w, c.parts, c.own
+		list[i].n, list[i].in, list[i].out, list[i].h, list[i].w, list[i].parts, list[i].own, list[i].mean = c.n, c.in, c.out, c.h, c.w, c.parts, c.own, c.mean
 	}
 	return list
 }

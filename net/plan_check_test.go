@@ -61,6 +61,14 @@ func (c *planCheck) step(s *Step) {
 	if len(s.Refs) != len(k.Bindings) || len(s.Push) != k.Push-8*k.Addresses() || len(s.Spec) > len(k.Spec) {
 		c.t.Fatalf("%s: %d bindings, %d bytes of push constants, %d constants do not suit %s", s.Name, len(s.Refs), len(s.Push), len(s.Spec), k.Name)
 	}
+	if last := len(s.Refs) - 1; last > result(s) && !leavesStats(s) {
+		if s.Refs[last] != s.Refs[result(s)] {
+			c.t.Errorf("%s: binds %s for statistics that it does not leave", s.Name, s.Refs[last].Name)
+		}
+		without := *s
+		without.Refs = s.Refs[:last]
+		s = &without
+	}
 	for i, n := range s.Groups {
 		if n < 1 || n > target.MaxGroups[i] {
 			c.t.Errorf("%s: %v workgroups", s.Name, s.Groups)
@@ -111,7 +119,7 @@ func (c *planCheck) checkHolds(s *Step, r Ref, pieces []piece) {
 		}
 		if p.value != r.Name {
 			// A residual's planes that this sum has taken over already, in an earlier dispatch.
-			if i := residual(s); !(i > 0 && p.value == s.Refs[len(s.Refs)-1].Name && r == s.Refs[i]) {
+			if i := residual(s); !(i > 0 && p.value == s.Refs[result(s)].Name && r == s.Refs[i]) {
 				c.t.Errorf("%s: reads %s at %d, where %s is", s.Name, r.Name, at, p.value)
 				return
 			}
@@ -124,6 +132,22 @@ func (c *planCheck) checkHolds(s *Step, r Ref, pieces []piece) {
 }
 
 func isConv(s *Step) bool { return strings.HasPrefix(s.Kernel.Name, "conv_") }
+
+// result is the binding that a step's result goes to.
+func result(s *Step) int {
+	switch {
+	case isConv(s):
+		return 4
+	case strings.HasPrefix(s.Kernel.Name, "winograd_output"):
+		return 2
+	}
+	return len(s.Kernel.Bindings) - 1
+}
+
+// leavesStats says whether a step writes statistics of its result to a binding after it.
+func leavesStats(s *Step) bool {
+	return result(s) < len(s.Kernel.Bindings)-1 && s.Spec[len(s.Spec)-1] == 1 // STATS
+}
 
 func isPanel(s *Step) bool { return strings.HasPrefix(s.Kernel.Name, "conv_panel") }
 
@@ -166,12 +190,16 @@ func (c *planCheck) write(s *Step, binding int, r Ref) {
 	if r.Offset < 0 || r.Offset+r.Size > size {
 		c.t.Errorf("%s: writes %s beyond %d bytes", s.Name, r.Name, size)
 	}
-	for _, p := range c.written(s, r) {
+	list := []piece{{r.Offset, r.Offset + r.Size, r.Name}}
+	if binding == result(s) {
+		list = c.written(s, r)
+	}
+	for _, p := range list {
 		*pieces = overwrite(*pieces, p)
 	}
 }
 
-// written is which bytes of its output a step writes: of a convolution the planes of its dispatch, of
+// written is which bytes of its result a step writes: of a convolution the planes of its dispatch, of
 // Winograd's last step its images.
 func (c *planCheck) written(s *Step, r Ref) []piece {
 	field := func(i int) int64 { return int64(binary.LittleEndian.Uint32(s.Push[4*i:])) }

@@ -20,6 +20,7 @@ type value struct {
 	first int // index of the step that writes it
 	alias *value
 	at    int64
+	stats *statistics // that the step which writes it leaves; nil if none does
 }
 
 // placement is a Ref in a step whose offset is known only when all lifetimes are.
@@ -186,6 +187,7 @@ func (p *planner) conv(i int, n Node) {
 	if m := p.Winograd[n.Name]; m != 0 {
 		p.winograd(m, n, c, x, norm, residual, y)
 	} else if flops := 2 * p.Graph.MACs(n) * int64(p.Batch); p.Target.Panel {
+		c.stats = false
 		p.panels(n.Name, c, flops, x, norm, residual, y)
 	} else {
 		p.products(n.Name, c, flops, x, norm, residual, y)
@@ -196,6 +198,12 @@ func (p *planner) conv(i int, n Node) {
 // if the device does not bind all of them at once.
 func (p *planner) products(name string, c convShape, flops int64, x, norm, residual, y *value) {
 	m, tiling := chooseConv(p.Target, c)
+	c.stats = c.stats && tiling.chunk > 0
+	var part any = y // bound, but not written unless the layer leaves statistics
+	if c.stats {
+		y.stats = newStatistics(name, p.Batch, c.out, 1, tiling.chunk, tiling.joined)
+		part = y.stats.part
+	}
 	perBlock := int64(c.positions*c.kh*c.kw*c.in.C) * 8 * p.blockBytes()
 	most := c.out.C
 	if perBlock*int64(most) > p.Target.MaxRange {
@@ -204,12 +212,16 @@ func (p *planner) products(name string, c convShape, flops int64, x, norm, resid
 	for first := 0; first < c.out.C; first += most {
 		count := min(most, c.out.C-first)
 		spec, push, groups := tiling.dispatch(c, first, count)
+		bindings := []any{x, Ref{Space: WeightSpace, Name: name + ".weight", Offset: int64(first) * perBlock, Size: int64(count) * perBlock},
+			norm, residual, y}
+		if tiling.chunk > 0 {
+			bindings = append(bindings, part)
+		}
 		p.step(Step{
 			Name: name, Kernel: m.kernel(p.kernels), Spec: spec, Push: push, Groups: groups,
 			FLOPs: flops * int64(count) / int64(c.out.C),
 			conv:  &c, convFirst: first, convBlocks: count,
-		}, x, Ref{Space: WeightSpace, Name: name + ".weight", Offset: int64(first) * perBlock, Size: int64(count) * perBlock},
-			norm, residual, y)
+		}, bindings...)
 	}
 }
 
@@ -236,47 +248,6 @@ func (p *planner) maxPool(i int, n Node) {
 		Push:   shaders.Push(in.H, in.W, n.Out.H, n.Out.W),
 		Groups: [3]uint32{uint32(ceilDiv(n.Out.Pixels(), 64)), uint32(p.Batch * blocks(n.Out.C)), 1},
 	}, p.values[n.In[0]], y)
-}
-
-// Pixels of one workgroup of gn_stats, and the most partial results that one invocation of
-// gn_finalize merges: Mesa 22.3 stops any invocation after 65,535 loop iterations in total.
-const (
-	statsChunk = 4096
-	mostMerges = 1 << 15
-)
-
-// normReLU leaves the scale and shift of every image and channel, which the readers apply.
-func (p *planner) normReLU(i int, n Node) {
-	groups := p.Graph.Config.Groups
-	pixels, planes := n.Out.Pixels(), p.Batch*blocks(n.Out.C)
-	affine := newValue(n.Name, int64(planes)*64)
-	p.values[i] = affine
-	if p.Target.Texel {
-		size := n.Out.C / groups
-		unit := size / gcd(size, 8)
-		p.step(Step{
-			Name: n.Name, Kernel: p.kernels.GroupNorm, Spec: []uint32{8, uint32(unit), uint32(size)},
-			Push:   shaders.Push(n.Out.C, blocks(n.Out.C), pixels, p.Graph.Config.NormEps),
-			Groups: [3]uint32{uint32(ceilDiv(blocks(n.Out.C), unit)), uint32(p.Batch), 1},
-		}, p.values[n.In[0]], Ref{Space: WeightSpace, Name: n.Name, Size: int64(n.Out.C) * 8}, affine)
-		return
-	}
-	chunk := max(statsChunk, ceilDiv(pixels*(n.Out.C/groups), mostMerges))
-	chunks := ceilDiv(pixels, chunk)
-	lanes := uint32(32)
-	if p.Target.Lane {
-		lanes = 8 // a CPU gains nothing from more, and has more to merge
-	}
-	part := newValue(n.Name+".part", int64(chunks)*int64(planes)*64)
-	p.step(Step{
-		Name: n.Name + ".stats", Kernel: p.kernels.GNStats, Spec: []uint32{lanes}, Push: shaders.Push(pixels, chunk),
-		Groups: [3]uint32{uint32(planes), uint32(chunks), 1},
-	}, p.values[n.In[0]], part)
-	p.step(Step{
-		Name: n.Name + ".finalize", Kernel: p.kernels.GNFinalize, Spec: []uint32{8},
-		Push:   shaders.Push(p.Batch, n.Out.C, groups, pixels, chunk, p.Graph.Config.NormEps),
-		Groups: [3]uint32{uint32(ceilDiv(p.Batch*groups, 8)), 1, 1},
-	}, part, Ref{Space: WeightSpace, Name: n.Name, Size: int64(n.Out.C) * 8}, affine)
 }
 
 func (p *planner) avgPool(i int, n Node) {

@@ -140,13 +140,16 @@ func (t *tuner) convs(ctx context.Context, plans map[int]*Plan, progress func(in
 	return nil
 }
 
-// conv finds the fastest kernel and tile for a step.
+// conv finds the fastest kernel and tile for a step, which are taken without statistics: those cost little, and change the
+// bindings.
 func (t *tuner) conv(ctx context.Context, s Step) (TunedConv, error) {
 	c := *s.conv
+	c.stats = false
 	best := TunedConv{Layer: c.layer(t.target.Storage), Pixels: c.pixels(), Seconds: math.Inf(1)}
 	if t.target.Panel {
 		return t.panel(ctx, s.Name, c, best)
 	}
+	_, usual := chooseConv(t.target, c)
 	for _, m := range convFamily {
 		if !m.usable(t.target) || m.fast != nil && !m.fast(t.target) {
 			continue
@@ -155,11 +158,15 @@ func (t *tuner) conv(ctx context.Context, s Step) (TunedConv, error) {
 			candidate := s
 			candidate.Kernel = m.kernel(shaders.For(t.target.Storage))
 			candidate.Spec, candidate.Push, candidate.Groups = tiling.dispatch(c, s.convFirst, s.convBlocks)
+			candidate.Refs = slices.Clone(s.Refs[:5])
+			if tiling.chunk > 0 {
+				candidate.Refs = append(candidate.Refs, s.Refs[4])
+			}
 			seconds, err := t.time(ctx, candidate, best.Seconds)
 			if err != nil {
 				return best, err
 			}
-			if candidate.Kernel == s.Kernel && slices.Equal(candidate.Spec, s.Spec) {
+			if candidate.Kernel == s.Kernel && slices.Equal(tiling.constants, usual.constants) {
 				best.Default = seconds
 			}
 			if seconds > hopeless*best.Seconds {

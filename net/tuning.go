@@ -1,9 +1,11 @@
 package net
 
 import (
+	"fmt"
 	"math"
 	"slices"
 
+	"github.com/bitgpu/bitgpu/gpu"
 	"github.com/bitgpu/bitgpu/shaders"
 )
 
@@ -89,6 +91,41 @@ func nearest[T any](entries []T, pixels int, match func(*T) (bool, int)) *T {
 		}
 	}
 	return best
+}
+
+// TuneTo returns the tuning with which one kernel of the convolution family runs all layers of a network, in its own default
+// tilings: for comparing kernels, nothing is measured. kernel is a name of package shaders without the storage type,
+// like "conv_tile". It is an error if the device cannot run it.
+func TuneTo(kernel string, c Config, info gpu.Info, s shaders.Storage) (*Tuning, error) {
+	g, err := NewGraph(c, 224, 224, Outputs{Unpooled: true})
+	if err != nil {
+		return nil, err
+	}
+	target := NewTarget(info, s)
+	i := slices.IndexFunc(convFamily, func(m convMember) bool {
+		return m.usable(target) && m.kernel(shaders.For(s)).Source == kernel+".comp"
+	})
+	if i < 0 {
+		return nil, fmt.Errorf("net: %s does not run %v convolutions by %q", info.Name, s, kernel)
+	}
+	m, t := convFamily[i], &Tuning{}
+	for i, n := range g.Nodes {
+		if n.Op != Conv {
+			continue
+		}
+		shapes := []convShape{g.convShape(i, 1)}
+		if n.fitsWinograd() {
+			for _, side := range winogradTiles() {
+				shapes = append(shapes, shapes[0].products(side, 1))
+			}
+		}
+		for _, shape := range shapes {
+			t.Convs = append(t.Convs, TunedConv{
+				Layer: shape.layer(s), Pixels: shape.pixels(), Kernel: m.kernel(shaders.For(s)).Name, Constants: m.tilings(target, shape)[0].constants,
+			})
+		}
+	}
+	return t, nil
 }
 
 // Merge returns both: of what is in both, newer's.

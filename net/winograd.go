@@ -50,9 +50,12 @@ func (p *planner) winograd(m int, n Node, c convShape, x, norm, residual, y *val
 	size := func(blocks, images int) int64 {
 		return int64(positions*blocks) * int64(images*tilesY*tilesX) * p.blockBytes()
 	}
-	local := 64
+	local, part := 64, y // part: bound, but not written unless the layer leaves statistics
 	if p.Target.Lane {
 		local = 8
+	} else if c.stats {
+		y.stats = newStatistics(n.Name, p.Batch, c.out, m, local/2, false)
+		part = y.stats.part
 	}
 	most := max(1, int(p.Target.MaxRange/size(max(c.in.C, c.out.C), 1)))
 	if p.Target.Panel {
@@ -82,10 +85,10 @@ func (p *planner) winograd(m int, n Node, c convShape, x, norm, residual, y *val
 			p.products(n.Name, products, 2*macs, v, v, v, z)
 		}
 		p.step(Step{
-			Name: n.Name + ".output", Kernel: p.kernels.WinogradOutput, Spec: []uint32{uint32(local), uint32(m), flag(c.residual)},
+			Name: n.Name + ".output", Kernel: p.kernels.WinogradOutput, Spec: []uint32{uint32(local), uint32(m), flag(c.residual), flag(y.stats != nil)},
 			Push:   shaders.Push(c.out.H, c.out.W, tilesY, tilesX, c.out.C, first, images),
-			Groups: [3]uint32{grid, uint32(c.out.C), 1},
-		}, z, residual, y)
+			Groups: [3]uint32{uint32(ceilDiv(2*tilesY*tilesX, local)), uint32(c.out.C), uint32(images)},
+		}, z, residual, y, part)
 	}
 }
 

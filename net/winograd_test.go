@@ -240,9 +240,12 @@ func (c convCase) winograd(t *testing.T, dev *gpu.Device, target Target, m int, 
 	var y []byte
 	for _, step := range p.Steps {
 		d := kt.Dispatch{Kernel: step.Kernel, Spec: step.Spec, Groups: step.Groups, Push: step.Push}
-		last := step.Refs[len(step.Refs)-1]
-		for _, r := range step.Refs[:len(step.Refs)-1] {
+		last := step.Refs[result(&step)]
+		for _, r := range step.Refs[:result(&step)] {
 			d.In = append(d.In, memory[r.Name])
+		}
+		if leavesStats(&step) {
+			d.More = kt.Poison(int(step.Refs[len(step.Refs)-1].Size))
 		}
 		y = kt.Poison(int(last.Size))
 		kt.Run(t, dev, y, d)

@@ -11,6 +11,9 @@
 //   binding 2  norm: vec2 [N][inBlocks*8]                 (scale, shift); not read unless NORM
 //   binding 3  residual: as y; not read unless RESIDUAL
 //   binding 4  y: Block [N][planes][OH][OW]
+//   binding 5  part: vec2 [N][chunks][planes][8]          moments of y (moments.glsl); not written unless STATS
+//
+// Only members that define STATS_ID, the number of its specialization constant, have binding 5. What a chunk is differs.
 //
 // OPERAND is the unit in which a member loads x and w, Block or Half (with TEXELS they are texel buffers, of
 // Blocks of binary16), and AFFINE that of norm, vec2,
@@ -58,6 +61,10 @@ layout(std430, binding = 1) readonly buffer W { OPERAND w[]; };
 layout(std430, binding = 2) readonly buffer Norm { AFFINE norm[]; };
 layout(std430, binding = 3) readonly buffer Residual { Block residual[]; };
 layout(std430, binding = 4) writeonly buffer Y { Block y[]; };
+#ifdef STATS_ID
+layout(constant_id = STATS_ID) const bool STATS = false;
+layout(std430, binding = 5) writeonly buffer Part { vec2 part[]; };
+#endif
 layout(push_constant) uniform Push {
   int height, width, outHeight, outWidth, inBlocks, outBlocks, first, planes, positions;
 #ifdef DYNAMIC

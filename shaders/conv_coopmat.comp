@@ -12,6 +12,8 @@
 // Rounding to binary16 is the device's own, to nearest wherever there are matrix units; pack() of
 // block.glsl would cost as much as the products of a thin layer.
 //
+// A chunk of statistics is the SUB_PIXELS pixels of a subgroup, what of them belongs to one image.
+//
 // Grid: z = image, x = tiles of PIXELS pixels, y = tiles of CHANNELS. Where all images share their weights
 // their pixels are one row, and its tiles are counted along x, then z: those past the last have nothing
 // to do.
@@ -19,10 +21,13 @@
 #extension GL_KHR_cooperative_matrix : require
 #extension GL_KHR_memory_scope_semantics : require
 #extension GL_KHR_shader_subgroup_basic : require
+#extension GL_KHR_shader_subgroup_shuffle : require
 #extension GL_EXT_shader_explicit_arithmetic_types_float16 : require
 #define OPERAND Block
 #define AFFINE vec4
+#define STATS_ID 20
 #include "conv.glsl"
+#include "moments.glsl"
 
 layout(constant_id = 9) const int TM = 16;
 layout(constant_id = 10) const int TN = 16;
@@ -110,6 +115,67 @@ void store(int at) {
     tile[at + (PIXELS + row + i * (THREADS / STEP)) * ROW + k] = ws[i];
 }
 
+// What an invocation stores of TN channels: YP pixels, SUBGROUP apart, YB blocks of each, YS apart.
+const int YP = SUBGROUP < SUB_PIXELS ? SUB_PIXELS / SUBGROUP : 1;
+const int YS = SUBGROUP < SUB_PIXELS ? 1 : SUBGROUP / SUB_PIXELS;
+const int YB = TN / 8 / YS;
+uvec4 stored[YP * YB];
+
+// The moments of a subgroup's SUB_PIXELS pixels, from p0 on, in each of the TN channels from the invocation's block ob on, which are
+// stored in y: chunks of statistics. Lanes with the same blocks hand half of their channels on to one another until
+// each has the moments of all pixels in a part of the channels.
+void writeMoments(int p0, int count, int ob, int blocks) {
+  const int LANES = min(SUBGROUP, SUB_PIXELS);
+  int pixels = outHeight * outWidth, lane = int(gl_SubgroupInvocationID) % SUB_PIXELS;
+  int chunks = (pixels + 2 * SUB_PIXELS - 2) / SUB_PIXELS;
+  for (int n = p0 / pixels; n * pixels < min(p0 + SUB_PIXELS, count); n++) {
+    int begin = max(n * pixels - p0, 0), end = min((n + 1) * pixels - p0, SUB_PIXELS); // the image's pixels
+    float own = 0.0;
+    bool has[YP];
+    [[unroll]] for (int j = 0; j < YP; j++) {
+      int p = lane + j * SUBGROUP;
+      has[j] = p >= begin && p < end;
+      own += has[j] ? 1.0 : 0.0;
+    }
+    vec2 m[8 * YB]; // first of the invocation's own pixels, as deviations from one of them
+    [[unroll]] for (int i = 0; i < 4 * YB; i++) {
+      vec2 shift = vec2(0.0), sum = vec2(0.0), squares = vec2(0.0);
+      [[unroll]] for (int j = YP - 1; j >= 0; j--)
+        if (has[j]) shift = unpackHalf2x16(stored[i / 4 * YP + j][i % 4]);
+      [[unroll]] for (int j = 0; j < YP; j++) {
+        vec2 v = unpackHalf2x16(stored[i / 4 * YP + j][i % 4]), d = has[j] ? v - shift : vec2(0.0);
+        sum += d;
+        squares += d * d;
+      }
+      vec2 mean = sum / max(own, 1.0), m2 = max(squares - sum * mean, 0.0);
+      m[2 * i] = vec2(shift.x + mean.x, m2.x), m[2 * i + 1] = vec2(shift.y + mean.y, m2.y);
+    }
+    int held = 8 * YB, channel = 0;
+    bool writes = true;
+    [[unroll]] for (int d = LANES / 2; d > 0; d /= 2) {
+      bool upper = (lane & d) != 0;
+      float others = subgroupShuffleXor(own, d);
+      if (held > 1) {
+        held /= 2;
+        channel += upper ? held : 0;
+        [[unroll]] for (int i = 0; i < held; i++) {
+          vec2 other = subgroupShuffleXor(upper ? m[i] : m[i + held], d);
+          m[i] = merge(upper ? m[i + held] : m[i], own, other, others);
+        }
+      } else {
+        m[0] = merge(m[0], own, subgroupShuffleXor(m[0], d), others);
+        writes = writes && !upper;
+      }
+      own += others;
+    }
+    int k = n * chunks + p0 / SUB_PIXELS - n * pixels / SUB_PIXELS;
+    [[unroll]] for (int i = 0; i < held; i++) {
+      int b = ob + (channel + i) / 8 * YS;
+      if (writes && b < blocks) part[(k * planes + first + b) * 8 + (channel + i) % 8] = m[i];
+    }
+  }
+}
+
 void main() {
   int id = int(gl_LocalInvocationID.x), sub = int(gl_SubgroupID), lane = int(gl_SubgroupInvocationID);
   int pixels = outHeight * outWidth, plane = height * width, taps = KH * KW;
@@ -171,12 +237,8 @@ void main() {
     barrier();
   }
 
-  // TN channels at a time go through shared memory, so that an invocation has whole blocks: those of
-  // YP pixels, SUBGROUP apart, YB of each, YS apart. The residual of the next ones is loaded before y
-  // is stored, which may be the same memory.
-  const int YP = SUBGROUP < SUB_PIXELS ? SUB_PIXELS / SUBGROUP : 1;
-  const int YS = SUBGROUP < SUB_PIXELS ? 1 : SUBGROUP / SUB_PIXELS;
-  const int YB = TN / 8 / YS;
+  // TN channels at a time go through shared memory, so that an invocation has whole blocks. The residual of the next
+  // ones is loaded before y is stored, which may be the same memory.
   int yBase[YP];
   bool isPixel[YP];
   [[unroll]] for (int j = 0; j < YP; j++) {
@@ -209,9 +271,9 @@ void main() {
       }
       f16vec4 h[2];
       [[unroll]] for (int u = 0; u < 2; u++) h[u] = f16vec4(clamp(v[u], -65504.0, 65504.0));
-      if (isPixel[i % YP] && b < outBlocks)
-        y[yBase[i % YP] + b * pixels].q = uvec4(packFloat2x16(h[0].xy), packFloat2x16(h[0].zw),
-                                                packFloat2x16(h[1].xy), packFloat2x16(h[1].zw));
+      stored[i] = uvec4(packFloat2x16(h[0].xy), packFloat2x16(h[0].zw), packFloat2x16(h[1].xy), packFloat2x16(h[1].zw));
+      if (isPixel[i % YP] && b < outBlocks) y[yBase[i % YP] + b * pixels].q = stored[i];
     }
+    if (STATS) writeMoments(p0 + subPixel, count, ob + c * (TN / 8), outBlocks);
   }
 }

@@ -2,16 +2,18 @@
 // Convolution for any device: a workgroup of 64 makes 64 output channels of 64 consecutive pixels of
 // one image, eight by eight an invocation. Every step over eight input channels of one tap goes
 // through shared memory, where GroupNorm, ReLU and the zero border are applied once for the whole
-// workgroup. Interface in conv.glsl.
+// workgroup. Interface in conv.glsl. A chunk of statistics is a tile's pixels.
 //
 // Grid: x = tiles of 64 pixels, y = tiles of 8 output blocks, z = image.
 #extension GL_GOOGLE_include_directive : require
 #define OPERAND Block
 #define AFFINE vec2
+#define STATS_ID 9
 #include "conv.glsl"
+#include "moments.glsl"
 
-shared vec4 xs[8 * 16]; // [input channel][pixel]
-shared vec4 ws[8 * 16]; // [input channel][output channel]
+shared vec4 xs[8 * 16]; // [input channel][pixel]; later means [invocation][output channel]
+shared vec4 ws[8 * 16]; // [input channel][output channel]; later sums of squares [invocation][output channel]
 
 // Component i of the 64 values that a shared row of 16 vectors holds.
 #define ROW_STORE(row, u, i, value) row[(u) * 16 + ((i) >> 2)][(i) & 3] = value
@@ -80,19 +82,47 @@ void main() {
 #if !F16
   [[unroll]] for (int j = 0; j < 8; j++) acc[j][0] += total[j][0], acc[j][1] += total[j][1];
 #endif
-  if (b0 + ob >= outBlocks) return;
-  int plane0 = (image * planes + first + b0 + ob) * pixels;
+  bool isBlock = b0 + ob < outBlocks;
+  if (!STATS && !isBlock) return;
+  int plane0 = (image * planes + first + b0 + ob) * pixels, q0 = p0 + 8 * px;
   [[unroll]] for (int j = 0; j < 8; j++) {
-    int q = p0 + 8 * px + j;
-    if (q < pixels) {
+    if (isBlock && q0 + j < pixels) {
       float v[8] = float[8](acc[j][0].x, acc[j][0].y, acc[j][0].z, acc[j][0].w, acc[j][1].x,
                             acc[j][1].y, acc[j][1].z, acc[j][1].w);
       if (RESIDUAL) {
         float r[8];
-        unpack(residual[plane0 + q], r);
+        unpack(residual[plane0 + q0 + j], r);
         [[unroll]] for (int i = 0; i < 8; i++) v[i] += r[i];
       }
-      y[plane0 + q] = pack(v);
+      Block stored = pack(v);
+      y[plane0 + q0 + j] = stored;
+      if (STATS) {
+        unpack(stored, v);
+        acc[j][0] = vec4(v[0], v[1], v[2], v[3]), acc[j][1] = vec4(v[4], v[5], v[6], v[7]);
+      }
     }
   }
+  if (!STATS) return;
+
+  // The moments of the invocation's own pixels, about the first of them, then of the tile's, by channel.
+  int own = clamp(pixels - q0, 0, 8);
+  barrier();
+  [[unroll]] for (int h = 0; h < 2; h++) {
+    vec4 mean = vec4(0.0), m2 = vec4(0.0);
+    [[unroll]] for (int j = 1; j < 8; j++) if (j < own) mean += acc[j][h] - acc[0][h];
+    mean = acc[0][h] + mean / float(max(own, 1));
+    [[unroll]] for (int j = 0; j < 8; j++) if (j < own) m2 += (acc[j][h] - mean) * (acc[j][h] - mean);
+    xs[2 * lane + h] = mean, ws[2 * lane + h] = m2;
+  }
+  barrier();
+  vec2 m = vec2(0.0);
+  float count = 0.0;
+  for (int j = 0; j < 8; j++) {
+    int i = 2 * (8 * ob + j) + (px >> 2);
+    float n = float(clamp(pixels - p0 - 8 * j, 0, 8));
+    m = merge(m, count, vec2(xs[i][px & 3], ws[i][px & 3]), n);
+    count += n;
+  }
+  int chunk = image * ((pixels + 63) / 64) + int(gl_WorkGroupID.x);
+  if (isBlock) part[(chunk * planes + first + b0 + ob) * 8 + px] = m;
 }

@@ -1,13 +1,15 @@
 #version 450
 // Partial statistics for GroupNorm: mean and sum of squared deviations of every channel over a
 // chunk of pixels. Each invocation sums deviations from the chunk's first pixel, so that a large
-// mean costs no digits, and the parts are merged pairwise (Chan, Golub, LeVeque 1979).
+// mean costs no digits, and the parts are merged pairwise (moments.glsl).
 //
-//   binding 0  x: Block [planes][pixels]              planes = N * ceil(C/8)
-//   binding 1  part: vec2 [chunks][planes][8]         (mean, sum of squared deviations)
-// One workgroup makes the eight entries of one plane and chunk; workgroup x = plane, y = chunk.
+//   binding 0  x: Block [N][planes][pixels]           planes = ceil(C/8)
+//   binding 1  part: vec2 [N][chunks][planes][8]      (mean, sum of squared deviations)
+//
+// One workgroup makes the eight entries of one plane and chunk. Grid: x = plane, y = chunk, z = image.
 #extension GL_GOOGLE_include_directive : require
 #include "block.glsl"
+#include "moments.glsl"
 
 layout(local_size_x_id = 0) in;
 layout(constant_id = 0) const uint SIZE = 64;
@@ -18,16 +20,8 @@ layout(push_constant) uniform Push { uint pixels, chunk; };
 shared float counts[SIZE];
 shared vec2 moments[8 * SIZE];
 
-// Merges the moments of na and nb values; (mean, sum of squared deviations).
-vec2 merge(vec2 a, float na, vec2 b, float nb) {
-  float n = na + nb;
-  if (n == 0.0) return vec2(0.0);
-  float d = b.x - a.x, r = nb / n;
-  return vec2(a.x + d * r, a.y + b.y + d * d * na * r);
-}
-
 void main() {
-  uint plane = gl_WorkGroupID.x, lane = gl_LocalInvocationID.x;
+  uint plane = gl_WorkGroupID.z * gl_NumWorkGroups.x + gl_WorkGroupID.x, lane = gl_LocalInvocationID.x;
   uint first = gl_WorkGroupID.y * chunk, last = min(first + chunk, pixels);
   uint base = plane * pixels;
   float shift[8], s[8], q[8];
@@ -57,6 +51,6 @@ void main() {
       m = merge(m, count, moments[c * SIZE + i], counts[i]);
       count += counts[i];
     }
-    part[(gl_WorkGroupID.y * gl_NumWorkGroups.x + plane) * 8u + c] = m;
+    part[((gl_WorkGroupID.z * gl_NumWorkGroups.y + gl_WorkGroupID.y) * gl_NumWorkGroups.x + gl_WorkGroupID.x) * 8u + c] = m;
   }
 }

@@ -73,20 +73,87 @@ func (k normCase) reference(x, gamma, beta *kt.Tensor) *kt.Values {
 
 // run computes scale and shift with the two kernels.
 func (k normCase) run(t *testing.T, dev *gpu.Device, s shaders.Storage, x, gamma, beta *kt.Tensor) []float64 {
-	pixels, planes := k.h*k.w, k.n*kt.Blocks(k.c)
+	pixels, planes := k.h*k.w, kt.Blocks(k.c)
 	chunks := (pixels + k.chunk - 1) / k.chunk
-	part := kt.Poison(chunks * planes * 8 * 8)
+	part := kt.Poison(k.n * chunks * planes * 8 * 8)
 	kt.Run(t, dev, part, kt.Dispatch{
 		Kernel: shaders.For(s).GNStats, Spec: []uint32{uint32(k.lanes)},
-		Groups: [3]uint32{uint32(planes), uint32(chunks), 1}, Push: shaders.Push(pixels, k.chunk), In: [][]byte{x.Activation(s)},
+		Groups: [3]uint32{uint32(planes), uint32(chunks), uint32(k.n)}, Push: shaders.Push(pixels, k.chunk), In: [][]byte{x.Activation(s)},
 	})
-	norm := kt.Poison(planes * 8 * 8)
+	return k.finalize(t, dev, part, 1, chunks, false, gamma, beta)
+}
+
+// finalize computes scale and shift from the moments of chunks of k.chunk tiles.
+func (k normCase) finalize(t *testing.T, dev *gpu.Device, part []byte, side, chunks int, joined bool, gamma, beta *kt.Tensor) []float64 {
+	norm := kt.Poison(k.n * kt.Blocks(k.c) * 8 * 8)
 	kt.Run(t, dev, norm, kt.Dispatch{
-		Kernel: shaders.For(s).GNFinalize, Spec: []uint32{8},
-		Groups: kt.Grid(k.n*k.groups, 8, 1), Push: shaders.Push(k.n, k.c, k.groups, pixels, k.chunk, normEps),
+		Kernel: shaders.For(shaders.F32).GNFinalize, Spec: []uint32{uint32(k.lanes), map[bool]uint32{true: 1}[joined]},
+		Groups: [3]uint32{uint32(k.groups), uint32(k.n), 1}, Push: shaders.Push(k.c, k.groups, k.h, k.w, side, k.chunk, chunks, normEps),
 		In: [][]byte{part, kt.Encode(shaders.F32, append(gamma.Data, beta.Data...))},
 	})
 	return kt.Decode(shaders.F32, norm)
+}
+
+// TestFinalizeChunks merges moments of chunks as all kernels leave them: runs of tiles of one pixel or several, many
+// or few of them, which begin with an image or divide one row of all images' tiles.
+func TestFinalizeChunks(t *testing.T) {
+	dev, rng := gputest.Open(t), random(7)
+	for _, k := range []struct {
+		normCase
+		side   int
+		joined bool
+	}{
+		{normCase{n: 2, c: 12, h: 9, w: 11, groups: 3, chunk: 16}, 1, false},
+		{normCase{n: 3, c: 12, h: 9, w: 11, groups: 3, chunk: 16, mean: 1000}, 1, true},
+		{normCase{n: 5, c: 8, h: 2, w: 3, groups: 8, chunk: 64}, 1, true},              // all images in one chunk
+		{normCase{n: 4, c: 8, h: 4, w: 4, groups: 2, chunk: 8}, 1, true},               // chunks end with images
+		{normCase{n: 2, c: 19, h: 7, w: 10, groups: 1, chunk: 4, mean: -50}, 4, false}, // tiles that lie in the picture partly
+		{normCase{n: 1, c: 8, h: 9, w: 5, groups: 4, chunk: 32}, 2, false},
+		{normCase{n: 1, c: 8, h: 70, w: 70, groups: 1, chunk: 8, mean: 3}, 1, false}, // many chunks
+		{normCase{n: 2, c: 8, h: 1, w: 1, groups: 2, chunk: 32}, 4, false},
+	} {
+		for _, k.lanes = range []int{8, 64} {
+			t.Run(fmt.Sprintf("%dx%dx%dx%d_side_%d_chunk_%d_joined=%v_%d_lanes", k.n, k.c, k.h, k.w, k.side, k.chunk, k.joined, k.lanes), func(t *testing.T) {
+				x := kt.Random(rng, shaders.F32, k.n, k.c, k.h, k.w, k.mean, 1)
+				gamma, beta := kt.Random(rng, shaders.F32, k.c, 1, 1, 1, 0, 1), kt.Random(rng, shaders.F32, k.c, 1, 1, 1, 0, 1)
+				part, chunks := k.parts(x, k.side, k.joined)
+				got := k.finalize(t, dev, kt.Encode(shaders.F32, part), k.side, chunks, k.joined, gamma, beta)
+				k.reference(x, gamma, beta).Check(t, "scale and shift", got)
+			})
+		}
+	}
+}
+
+// parts is the moments of all chunks of a tensor, and how many an image has; NaN where there are none.
+func (k normCase) parts(x *kt.Tensor, side int, joined bool) (part []float64, chunks int) {
+	tilesX := (k.w + side - 1) / side
+	tiles := (k.h + side - 1) / side * tilesX
+	chunkOf := func(n, tile int) int {
+		if joined {
+			return (n*tiles+tile)/k.chunk - n*tiles/k.chunk
+		}
+		return tile / k.chunk
+	}
+	for n := range k.n {
+		chunks = max(chunks, chunkOf(n, tiles-1)+1)
+	}
+	stride := 8 * kt.Blocks(k.c)
+	part = slices.Repeat([]float64{math.NaN()}, 2*k.n*chunks*stride)
+	for n := range k.n {
+		for c := range k.c {
+			values := make([][]float64, chunks)
+			for i, v := range x.Channel(n, c) {
+				at := chunkOf(n, i/k.w/side*tilesX+i%k.w/side)
+				values[at] = append(values[at], v)
+			}
+			for at, v := range values {
+				if len(v) > 0 {
+					copy(part[2*((n*chunks+at)*stride+c):], kt.Moments(func(i int) float64 { return v[i] }, 0, len(v)).Want)
+				}
+			}
+		}
+	}
+	return part, chunks
 }
 
 // runOnce computes scale and shift with the one kernel.

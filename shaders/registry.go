@@ -75,8 +75,8 @@ var gnFinalize = &Kernel{
 	Name:     "gn_finalize",
 	Source:   "gn_finalize.comp",
 	Bindings: []Access{Read, Read, Write},
-	Push:     24,
-	Spec:     []Spec{{"local_size_x", 64}},
+	Push:     32,
+	Spec:     []Spec{{"local_size_x", 64}, {"JOINED", 0}},
 }
 
 func set(suffix, define string) Set {
@@ -93,6 +93,7 @@ func set(suffix, define string) Set {
 	conv := slices.Concat(layer, []Spec{{"SH", 1}, {"SW", 1}, {"RESIDUAL", 0}})
 	lane := slices.Concat([]Spec{{"local_size_x", 8}}, layer, []Spec{{"OUT", 2}, {"PIXELS", 4}})
 	convBindings := []Access{Read, Read, Read, Read, Write}
+	statsBindings := append(slices.Clone(convBindings), Write) // of members that also leave statistics
 	set := Set{
 		InputU8: kernel(Kernel{Name: "input_u8", Bindings: []Access{Read, Read, Write}, Push: 8,
 			Spec: []Spec{{"BYTES", 3}}}),
@@ -101,7 +102,8 @@ func set(suffix, define string) Set {
 			Spec: []Spec{{"DTYPE", 0}, {"STANDARDIZE", 1}, {"PAIR", 0}}}),
 		ConvLane: kernel(Kernel{Name: "conv_lane", Bindings: convBindings, Push: 48,
 			Spec: lane, OneSubgroup: true, Ballot: true, Int64: true}),
-		ConvTile: kernel(Kernel{Name: "conv_tile", Bindings: convBindings, Push: 36, Spec: conv}),
+		ConvTile: kernel(Kernel{Name: "conv_tile", Bindings: statsBindings, Push: 36,
+			Spec: slices.Concat([]Spec{{"local_size_x", 64}}, conv, []Spec{{"STATS", 0}})}),
 		Panels: kernel(Kernel{Name: "panels", Bindings: []Access{Read, Read, Write}, Push: 24, Subgroups: 9, Ballot: true, Int64: true,
 			Spec: []Spec{{"P", 8}, {"KH", 1}, {"KW", 1}, {"SH", 1}, {"SW", 1}, {"PH", 0}, {"PW", 0}, {"NORM", 0}, {"SUBGROUP", 8}}}),
 		ConvPanel: kernel(Kernel{Name: "conv_panel", Bindings: []Access{Read | Address, Read | Address, Read | Address, Read | Address, Write},
@@ -113,8 +115,8 @@ func set(suffix, define string) Set {
 			Spec: []Spec{{"DTYPE", 0}, {"STANDARDIZE", 1}, {"M", 4}}}),
 		WinogradInput: kernel(Kernel{Name: "winograd_input", Bindings: []Access{Read, Read, Write}, Push: 28,
 			Spec: []Spec{{"M", 4}, {"NORM", 0}, {"PANEL", 0}}}),
-		WinogradOutput: kernel(Kernel{Name: "winograd_output", Bindings: []Access{Read, Read, Write}, Push: 28,
-			Spec: []Spec{{"M", 4}, {"RESIDUAL", 0}}}),
+		WinogradOutput: kernel(Kernel{Name: "winograd_output", Bindings: []Access{Read, Read, Write, Write}, Push: 28,
+			Spec: []Spec{{"M", 4}, {"RESIDUAL", 0}, {"STATS", 0}}}),
 		MaxPool:    kernel(Kernel{Name: "maxpool", Bindings: []Access{Read, Write}, Push: 16}),
 		GNStats:    kernel(Kernel{Name: "gn_stats", Bindings: []Access{Read, Write}, Push: 8}),
 		GNFinalize: gnFinalize,
@@ -128,9 +130,9 @@ func set(suffix, define string) Set {
 			Spec: lane, OneSubgroup: true, Int64: true})
 		set.GroupNorm = kernel(Kernel{Name: "groupnorm", Bindings: []Access{Read | Texels, Read, Write}, Push: 16, OneSubgroup: true,
 			Spec: []Spec{{"local_size_x", 8}, {"UNIT", 1}, {"GROUP", 8}}})
-		set.ConvCoopmat = kernel(Kernel{Name: "conv_coopmat", Bindings: convBindings, Push: 36, Matrix: true, Subgroups: 18,
+		set.ConvCoopmat = kernel(Kernel{Name: "conv_coopmat", Bindings: statsBindings, Push: 36, Matrix: true, Subgroups: 18,
 			Spec: slices.Concat(conv, []Spec{{"TM", 16}, {"TN", 16}, {"TK", 16}, {"PIXELS", 128}, {"CHANNELS", 128}, {"STEP", 4},
-				{"SUB_PIXELS", 64}, {"SUB_CHANNELS", 64}, {"BUFFERS", 2}, {"SUBGROUP", 32}, {"ALIGNED", 0}})})
+				{"SUB_PIXELS", 64}, {"SUB_CHANNELS", 64}, {"BUFFERS", 2}, {"SUBGROUP", 32}, {"ALIGNED", 0}, {"STATS", 0}})})
 	}
 	return set
 }

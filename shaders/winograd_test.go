@@ -254,9 +254,12 @@ func TestWinogradOutput(t *testing.T) {
 		if c.option {
 			out = residual.Activation(s)
 		}
+		ty, tx := c.tiles(w.m)
+		chunks := (2*ty*tx + c.local - 1) / c.local
+		part := kt.Poison(c.n * chunks * kt.Blocks(c.c) * 64)
 		var dispatches []kt.Dispatch
-		for _, part := range c.split() {
-			first, images := part[0], part[1]
+		for _, split := range c.split() {
+			first, images := split[0], split[1]
 			products := transformed(c, w, images, func(n, ch, ty, tx int) []float64 {
 				m := make([]float64, w.a*w.a)
 				for i := range m {
@@ -277,7 +280,10 @@ func TestWinogradOutput(t *testing.T) {
 			if !c.option {
 				other = kt.Poison(16)
 			}
-			dispatches = append(dispatches, c.dispatch(shaders.For(s).WinogradOutput, w.m, first, images, kt.Encode(s, products), other))
+			d := c.dispatch(shaders.For(s).WinogradOutput, w.m, first, images, kt.Encode(s, products), other)
+			d.Groups = [3]uint32{uint32(chunks), uint32(kt.Blocks(c.c)), uint32(images)}
+			d.Spec, d.More = append(d.Spec, 1), part
+			dispatches = append(dispatches, d)
 		}
 		if c.option {
 			for i, v := range residual.Data {
@@ -296,6 +302,15 @@ func TestWinogradOutput(t *testing.T) {
 			}
 		}
 		ref.Check(t, "y", kt.Decode(s, out))
+
+		// The statistics are those of y as it was stored.
+		y := kt.FromActivation(s, out, c.n, c.c, c.h, c.w)
+		moments, _ := normCase{n: c.n, c: y.C, h: c.h, w: c.w, chunk: c.local / 2}.parts(y, w.m, false)
+		for i, got := range kt.Decode(shaders.F32, part) {
+			if !(math.Abs(got-moments[i]) <= 1e-5*(1+math.Abs(moments[i]))) {
+				t.Errorf("statistics: value %d is %g, want %g", i, got, moments[i])
+			}
+		}
 	})
 }
 

@@ -14,7 +14,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 cache=$PWD/.cache/drivers
 mkdir -p "$cache"
-golden='GoldenNets|CheckpointTypes|Demo|FullSize/50x1'
+golden='GoldenNets|GoldenKernels|CheckpointTypes|Demo|FullSize/50x1'
 
 # unpack NAME PACKAGE: a Debian package's files in $cache/NAME.
 unpack() {
@@ -100,7 +100,7 @@ mesa26() {
   for package in shaders net net/resample; do
     $sudo chroot "$root" sh -c "cd /bitgpu/$package && BITGPU_REQUIRE=conv_coopmat /bitgpu/${package##*/}.test"
   done
-  $sudo chroot "$root" sh -c "cd /bitgpu/tests && ../tests.test -test.run '$golden'"
+  $sudo chroot "$root" sh -c "cd /bitgpu/tests && BITGPU_REQUIRE=conv_coopmat ../tests.test -test.run '$golden'"
 }
 
 [ $# -gt 0 ] || set -- mesa22 mesa25 mesa26 swiftshader

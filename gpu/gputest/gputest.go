@@ -2,6 +2,9 @@
 package gputest
 
 import (
+	"os"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/bitgpu/bitgpu/gpu"
@@ -30,4 +33,17 @@ func OpenOptions(t testing.TB, o gpu.Options) *gpu.Device {
 		}
 	})
 	return d
+}
+
+// RequireVariable is the environment variable with the kernels that must run, by their names without the storage type,
+// between commas.
+const RequireVariable = "BITGPU_REQUIRE"
+
+// Lacks ends a test of a kernel that the device cannot run: it is skipped, or fails if the kernel is required.
+func Lacks(t testing.TB, d *gpu.Device, kernel string) {
+	t.Helper()
+	if slices.Contains(strings.Split(os.Getenv(RequireVariable), ","), kernel) {
+		t.Fatalf("%s cannot run %s, which $%s asks for", d.Info().Name, kernel, RequireVariable)
+	}
+	t.Skipf("%s cannot run %s", d.Info().Name, kernel)
 }

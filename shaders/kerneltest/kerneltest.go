@@ -7,20 +7,24 @@ package kerneltest
 
 import (
 	"bytes"
+	"slices"
 	"testing"
 
 	"github.com/bitgpu/bitgpu/gpu"
 	"github.com/bitgpu/bitgpu/shaders"
 )
 
-// Dispatch is one run of a kernel that writes its last binding.
+// Dispatch is one run of a kernel that writes its last binding, or its last two.
 type Dispatch struct {
 	Kernel *shaders.Kernel
 	Spec   []uint32
 	Groups [3]uint32
 	Push   []byte
-	In     [][]byte // contents of the bindings before the last; nil binds the output itself
-	At     int      // byte of the output where the last binding begins
+	In     [][]byte // contents of the bindings before the output; nil binds the output itself
+	At     int      // byte of the output where its binding begins
+	// More is what the binding after the output holds before, and after. Nil binds the output there, too, if the kernel
+	// has such a binding.
+	More []byte
 }
 
 // poison is a NaN in binary32 and, twice, in binary16: what a kernel leaves out fails every comparison.
@@ -37,15 +41,26 @@ const guard = 256
 // ones after. The test fails if a kernel writes outside of it.
 func Run(t testing.TB, dev *gpu.Device, out []byte, dispatches ...Dispatch) {
 	t.Helper()
-	whole := append(append(Poison(guard), out...), Poison(guard)...)
-	staging := upload(t, dev, whole)
-	y, err := dev.NewBuffer(int64(len(whole)), gpu.Readback)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer y.Release()
 	rec := dev.NewRecorder()
-	rec.Copy(y.All(), staging.Slice(0, int64(len(whole))))
+	output := func(content []byte) (*gpu.Buffer, func()) {
+		whole := slices.Concat(Poison(guard), content, Poison(guard))
+		b, err := dev.NewBuffer(int64(len(whole)), gpu.Readback)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rec.Copy(b.All(), upload(t, dev, whole).Slice(0, int64(len(whole))))
+		return b, func() {
+			after := b.Bytes()
+			if !bytes.Equal(after[:guard], Poison(guard)) || !bytes.Equal(after[guard+len(content):], Poison(guard)) {
+				t.Errorf("%s writes outside of its output", dispatches[0].Kernel.Name)
+			}
+			copy(content, after[guard:])
+		}
+	}
+	y, finish := output(out)
+	defer y.Release()
+	results := []func(){finish}
+	more := map[*byte]*gpu.Buffer{} // dispatches may share it
 	for _, d := range dispatches {
 		pipeline, err := dev.NewPipeline(d.Kernel, d.Spec...)
 		if err != nil {
@@ -60,7 +75,21 @@ func Run(t testing.TB, dev *gpu.Device, out []byte, dispatches ...Dispatch) {
 				ranges = append(ranges, upload(t, dev, in).All())
 			}
 		}
-		rec.Dispatch(pipeline, d.Groups, d.Push, append(ranges, bound)...)
+		ranges = append(ranges, bound)
+		switch {
+		case d.More != nil:
+			b := more[&d.More[0]]
+			if b == nil {
+				b, finish = output(d.More)
+				defer b.Release()
+				more[&d.More[0]] = b
+				results = append(results, finish)
+			}
+			ranges = append(ranges, b.Slice(guard, int64(len(d.More))))
+		case len(d.Kernel.Bindings) > len(ranges):
+			ranges = append(ranges, bound)
+		}
+		rec.Dispatch(pipeline, d.Groups, d.Push, ranges...)
 	}
 	cmds, err := rec.End()
 	if err != nil {
@@ -74,11 +103,9 @@ func Run(t testing.TB, dev *gpu.Device, out []byte, dispatches ...Dispatch) {
 	if err := pending.Wait(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	after := y.Bytes()
-	if !bytes.Equal(after[:guard], Poison(guard)) || !bytes.Equal(after[guard+len(out):], Poison(guard)) {
-		t.Errorf("%s writes outside of its output", dispatches[0].Kernel.Name)
+	for _, finish := range results {
+		finish()
 	}
-	copy(out, after[guard:])
 }
 
 // upload returns memory that lives as long as the test's device. Behind the content lies poison, for

@@ -66,7 +66,7 @@ func (v *Values) AddExact(want float64) {
 	v.Bound = append(v.Bound, 0)
 }
 
-// Check fails the test if got is not within the bounds. NaN is within none.
+// Check fails the test if got is not within the bounds. NaN is what is wanted only where that is NaN, too.
 func (v *Values) Check(t testing.TB, what string, got []float64) {
 	t.Helper()
 	if len(got) != len(v.Want) {
@@ -75,6 +75,9 @@ func (v *Values) Check(t testing.TB, what string, got []float64) {
 	}
 	wrong := 0
 	for i, w := range v.Want {
+		if math.IsNaN(w) && math.IsNaN(got[i]) {
+			continue
+		}
 		if !(math.Abs(got[i]-w) <= v.Bound[i]) {
 			if wrong++; wrong <= 3 {
 				t.Errorf("%s: value %d is %g, want %g within %.2g", what, i, got[i], w, v.Bound[i])
@@ -84,4 +87,27 @@ func (v *Values) Check(t testing.TB, what string, got []float64) {
 	if wrong > 3 {
 		t.Errorf("%s: %d of %d values are wrong", what, wrong, len(got))
 	}
+}
+
+// Moments are the mean and the sum of squared deviations of at(first), ..., at(last-1), two values, with bounds for what a
+// kernel computes in binary32 from deviations, merged in any order (shaders/moments.glsl). Of no values both are NaN: there
+// is nothing.
+func Moments(at func(i int) float64, first, last int) *Values {
+	if first >= last {
+		return &Values{Want: []float64{math.NaN(), math.NaN()}, Bound: []float64{0, 0}}
+	}
+	n, mean, m2, most := float64(last-first), 0.0, 0.0, 0.0
+	for i := first; i < last; i++ {
+		mean += at(i) / n
+	}
+	for i := first; i < last; i++ {
+		d := math.Abs(at(i) - mean)
+		most = max(most, d)
+		m2 += d * d
+	}
+	meanErr := SumError(last-first, most) + SumError(8, math.Abs(mean)) // few merges in a row add to a mean
+	v := &Values{}
+	v.Add(shaders.F32, mean, meanErr)
+	v.Add(shaders.F32, m2, SumError(5*(last-first), m2)+2*math.Sqrt(n*m2)*meanErr+n*meanErr*meanErr)
+	return v
 }
