@@ -1,5 +1,5 @@
 # README's two commands are `make run` and `make test`; each is complete by itself on a fresh machine.
-.PHONY: run test test-drivers test-peer test-desktop cross desktop bench bench-ci bench-peer turbojpeg shaders lint docs deps
+.PHONY: run test test-drivers test-cycles test-peer test-desktop cross desktop bench bench-ci bench-peer turbojpeg shaders lint docs deps
 
 # The demo network on the pictures in docs/photos.
 run: deps
@@ -8,6 +8,11 @@ run: deps
 # Everything, on the device that "auto" picks, under the Vulkan validation layer.
 test: deps lint
 	go test -count=1 -timeout 40m ./...
+
+# Models opened and closed so often, and a tenth of it in the middle of work: nothing may be left of them.
+CYCLES = 1000
+test-cycles: deps
+	BITGPU_CYCLES=$(CYCLES) go test -count=1 -v -timeout 60m -run TestCycles .
 
 # The kernel, network and golden tests on every CPU driver that Debian has.
 test-drivers: deps

@@ -153,6 +153,100 @@ func (v *vulkan) openBeside(ctx context.Context) (*bitgpu.Model, error) {
 	})
 }
 
+// window is a program with a window. The thread of the window calls all of its methods, and none of them waits.
+type window struct {
+	title   string
+	err     error // why there is no model
+	opening *bitgpu.Opening
+	model   *bitgpu.Model        // nil until it is open
+	answer  <-chan bitgpu.Result // for the picture that is shown; nil if there is none to wait for
+	ctx     context.Context      // of everything
+	close   context.CancelFunc
+	hide    context.CancelFunc // the picture that is shown
+}
+
+func newWindow(name string) *window {
+	w := &window{hide: func() {}}
+	w.ctx, w.close = context.WithCancel(context.Background())
+	w.opening = bitgpu.OpenAsync(w.ctx, name, bitgpu.Options{
+		SliceBudget:  8 * time.Millisecond, // the longest that a frame has to wait for the device
+		MemoryBudget: 2 << 30,
+	})
+	return w
+}
+
+// frame is what the window does before it draws.
+func (w *window) frame() {
+	if w.model == nil {
+		p := w.opening.Progress()
+		w.title = fmt.Sprintf("%v %d/%d", p.Phase, p.Done, p.Total)
+		select {
+		case <-w.opening.Done():
+			w.model, w.err = w.opening.Model()
+		default:
+		}
+	}
+	select {
+	case r := <-w.answer: // never of a nil channel
+		w.answer = nil
+		if r.Err == nil {
+			w.title = w.model.Top(r.Output.Logits.Data, 1)[0].Label
+		}
+	default:
+	}
+}
+
+// show begins to classify another picture; that before it is given up.
+func (w *window) show(path string) {
+	w.hide()
+	var ctx context.Context
+	ctx, w.hide = context.WithCancel(w.ctx)
+	w.answer = w.model.Go(ctx, bitgpu.Input{Path: path}, bitgpu.Outputs{Logits: true})
+}
+
+// minimize leaves the device and its memory to others until restore.
+func (w *window) minimize() {
+	w.model.Pause()
+	go w.model.Trim() // takes some milliseconds
+}
+
+func (w *window) restore() { w.model.Resume() }
+
+// quit ends all work. The program ends when something comes from the channel.
+func (w *window) quit() <-chan error {
+	w.close()
+	done := make(chan error, 1)
+	go func() {
+		m, err := w.opening.Model()
+		if err == nil {
+			err = m.Abort() // or Close, which lets the device finish
+		}
+		done <- err
+	}()
+	return done
+}
+
+func Example_window() {
+	w := newWindow(bitgpu.Demo)
+	for w.model == nil && w.err == nil {
+		w.frame() // and draw it
+		time.Sleep(time.Millisecond)
+	}
+	w.show("docs/photos/coffee.png")
+	w.minimize()
+	w.show("docs/photos/chelsea.png")
+	w.restore()
+	for w.answer != nil {
+		w.frame()
+		time.Sleep(time.Millisecond)
+	}
+	fmt.Println(w.title)
+	fmt.Println(<-w.quit())
+	// Output:
+	// cat
+	// <nil>
+}
+
 // openEmbedded opens weights that are part of the program, with //go:embed for example.
 func openEmbedded(ctx context.Context, weights []byte) (*bitgpu.Model, error) {
 	c, err := loader.NewSafetensors(bytes.NewReader(weights), int64(len(weights)), "my weights")
