@@ -222,16 +222,16 @@ func (v *view) picture(t *testing.T) *image.NRGBA {
 	return img
 }
 
-// like wants a picture to look like one in testdata, of half the size or the same.
-func like(t *testing.T, name string, img *image.NRGBA, halved bool) {
+// like wants a picture, after some changes, to look like one in testdata.
+func like(t *testing.T, name string, img *image.NRGBA, changes ...func(*image.NRGBA) *image.NRGBA) {
 	t.Helper()
 	if img == nil {
 		return // its step was not reached
 	}
-	if halved {
-		img = half(img)
+	for _, change := range changes {
+		img = change(img)
 	}
-	compare(t, filepath.Join("testdata", name+".png"), paintOver(img))
+	compare(t, filepath.Join("testdata", name+".png"), img)
 }
 
 // looks is a step that keeps a picture, to be compared with one in testdata when the viewer is closed.
@@ -315,7 +315,7 @@ func TestFolderInTheBackground(t *testing.T) {
 		looks(t, &img),
 		press(glfw.KeyRight, 0), press(glfw.KeyRight, 0), shows(3),
 	)
-	like(t, "damaged", img, true)
+	like(t, "damaged", img, paintOver, half)
 }
 
 func TestDrop(t *testing.T) {
@@ -360,7 +360,7 @@ func TestDeviceChange(t *testing.T) {
 		looks(t, &img),
 		typed('p'), step{"no notice", func(v *view) bool { return v.control.notice == "" }},
 	)
-	like(t, "notice", img, true)
+	like(t, "notice", img, paintOver, half)
 }
 
 // Without a display there is an error that says so.
@@ -592,7 +592,7 @@ func TestSmall(t *testing.T) {
 		fits(t, minWidth, minHeight),
 		looks(t, &img),
 	)
-	like(t, "small", img, false)
+	like(t, "small", img, paintOver)
 }
 
 // A window that nobody can see draws nothing, while the network goes on; then it shows what there is.
@@ -629,7 +629,7 @@ func TestScale(t *testing.T) {
 			}
 		}),
 	)
-	like(t, "scaled", img, true)
+	like(t, "scaled", img, half, paintOver) // half of scale 2 is scale 1
 }
 
 // Reading errors of files are those of the system.

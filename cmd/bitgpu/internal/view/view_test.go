@@ -80,7 +80,7 @@ func files(names ...string) iter.Seq[Item] {
 // are painted over.
 const (
 	sameChannel = 24    // a channel may differ by so much
-	otherPixels = 0.004 // and more than that in such a share of the pixels
+	otherPixels = 0.001 // and more than that in such a share of the pixels
 )
 
 // hidden is where a window at scale 1 shows what differs between machines: the times, and the device.
