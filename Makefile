@@ -66,6 +66,7 @@ test-desktop: desktop
 	@if command -v apt-get >/dev/null && ! dpkg -s $(XVFB) >/dev/null 2>&1; then $(INSTALL) $(XVFB); fi
 	go vet -tags desktop ./cmd/bitgpu/... ./gpu/...
 	go run honnef.co/go/tools/cmd/staticcheck@v0.8.2 -tags desktop ./cmd/bitgpu/... ./gpu/...
+	go test -count=1 -tags desktop -run TestViewedInputs ./cmd/bitgpu
 	xvfb-run -a -s "-screen 0 1600x1200x24 -noreset" go test -count=1 -tags desktop ./gpu/internal/vk ./gpu/present ./cmd/bitgpu/internal/view
 
 # The programs in examples, which are a module of their own: vetted, built and run, those with a window on a virtual display.

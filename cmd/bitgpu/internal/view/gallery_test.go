@@ -160,6 +160,20 @@ func TestDrawGrid(t *testing.T) {
 	}
 }
 
+// What the fonts lack is seen to be there all the same.
+func TestUnknownGlyphs(t *testing.T) {
+	g, err := newGlyphs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, f := g.face(body, 1)
+	var drawn []rune
+	width := g.each(f, "a図", func(r rune, _ float32) { drawn = append(drawn, r) })
+	if string(drawn) != "a"+string(unknown) || width <= g.each(f, "a", nil) {
+		t.Errorf("%q, %v wide", string(drawn), width)
+	}
+}
+
 func TestCropOf(t *testing.T) {
 	p := loader.Preprocess{Size: 224, CropPct: 0.875}
 	if got := cropOf(image.Rect(0, 0, 512, 256), p); got != image.Rect(144, 16, 368, 240) {

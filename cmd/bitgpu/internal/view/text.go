@@ -158,6 +158,9 @@ func (g *glyphs) glyph(key glyphKey, f font.Face) (glyph, bool) {
 	return found, true
 }
 
+// unknown is drawn for what the fonts do not have.
+const unknown = '\ufffd'
+
 // each calls do for every glyph of a text with its distance in pixels from the first dot, and returns the text's width. do
 // may be nil.
 func (g *glyphs) each(f font.Face, text string, do func(r rune, x float32)) float32 {
@@ -167,12 +170,13 @@ func (g *glyphs) each(f font.Face, text string, do func(r rune, x float32)) floa
 		if last >= 0 {
 			x += f.Kern(last, r)
 		}
-		if do != nil {
-			do(r, float32(x)/64)
-		}
 		advance, ok := f.GlyphAdvance(r)
 		if !ok {
-			advance, _ = f.GlyphAdvance('\ufffd')
+			r = unknown
+			advance, _ = f.GlyphAdvance(r)
+		}
+		if do != nil {
+			do(r, float32(x)/64)
 		}
 		x += advance
 		last = r
