@@ -236,13 +236,13 @@ func (q *sliceQueue) estimate(i int) float64 {
 	return q.pieces[i].estimate * q.scale
 }
 
-// next takes the pieces of the next slice: at least one, else what fits into most ns.
+// next takes the pieces of the next slice: at least one, else what fits into most ns and has all its pipelines compiled.
 func (q *sliceQueue) next(most float64) []vk.CommandBuffer {
 	q.last = q.at
 	sum := 0.0
 	for ; q.at < len(q.buffers); q.at++ {
 		sum += q.estimate(q.at)
-		if q.at > q.last && sum > most {
+		if q.at > q.last && (sum > most || q.pieces[q.at].fresh || q.pieces[q.at-1].fresh) {
 			break
 		}
 	}
@@ -257,7 +257,7 @@ func (q *sliceQueue) took(t time.Duration) {
 	sum, new := 0.0, true
 	for i := q.last; i < q.at; i++ {
 		sum += q.pieces[i].estimate
-		new = new && !q.measured[i]
+		new = new && !q.measured[i] && !q.pieces[i].fresh
 	}
 	if new && sum > 0 {
 		const least, most = 1.0 / 64, 8

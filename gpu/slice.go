@@ -18,6 +18,7 @@ type piece struct {
 	parts    []part
 	step     int     // of Commands.steps, -1 without steps
 	estimate float64 // ns
+	fresh    bool    // the first work of a pipeline, which the driver may compile only now: a slice of its own
 }
 
 // part is an operation, or count workgroups of a dispatch along one axis.
@@ -51,10 +52,10 @@ func (o *operation) cost() float64 {
 }
 
 // estimates returns how long each operation takes in ns: what it took, or what its pipeline's other work leads to
-// expect.
-func (d *Device) estimates(c *Commands) []float64 {
+// expect. fresh says which are the first work of their pipeline; nil if none is.
+func (d *Device) estimates(c *Commands) (times []float64, fresh []bool) {
 	if c.took != nil {
-		return c.took
+		return c.took, nil
 	}
 	first := firstRateGPU
 	if d.info.Type == CPU {
@@ -62,20 +63,26 @@ func (d *Device) estimates(c *Commands) []float64 {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	times := make([]float64, len(c.ops))
+	times, fresh = make([]float64, len(c.ops)), make([]bool, len(c.ops))
+	seen := map[*Pipeline]bool{}
 	for i := range c.ops {
 		o, rate := &c.ops[i], first
-		if o.pipeline != nil && o.pipeline.rate > 0 {
-			rate = o.pipeline.rate
+		switch p := o.pipeline; {
+		case p == nil:
+		case p.rate > 0:
+			rate = p.rate
+		case !seen[p]:
+			seen[p], fresh[i] = true, true
 		}
 		times[i] = o.cost() * rate
 	}
-	return times
+	return times, fresh
 }
 
 // cutPieces divides operations into pieces of at most most ns, as far as that can be: a single workgroup, a copy,
-// and a kernel that must see the whole of its dispatch stay whole. With steps no piece belongs to two of them.
-func cutPieces(ops []operation, estimates []float64, steps bool, most float64) []piece {
+// and a kernel that must see the whole of its dispatch stay whole. With steps no piece belongs to two of them, and what is fresh
+// (as estimates has it) begins one that has nothing else.
+func cutPieces(ops []operation, estimates []float64, fresh []bool, steps bool, most float64) []piece {
 	all := []piece{{step: -1}}
 	step, cut := -1, false
 	add := func(p part, alone bool) {
@@ -89,7 +96,7 @@ func cutPieces(ops []operation, estimates []float64, steps bool, most float64) [
 		last.estimate += p.estimate
 	}
 	for i := range ops {
-		o := &ops[i]
+		o, first := &ops[i], fresh != nil && fresh[i]
 		switch {
 		case o.kind == opCut:
 			cut = true // what follows counts on it
@@ -97,13 +104,15 @@ func cutPieces(ops []operation, estimates []float64, steps bool, most float64) [
 			step++
 		case o.kind == opStep:
 		case o.kind != opDispatch || o.pipeline.whole || estimates[i] <= most:
-			add(part{op: i, estimate: estimates[i]}, false)
+			add(part{op: i, estimate: estimates[i]}, first)
+			all[len(all)-1].fresh = first
 		default:
 			axis, count := o.longest()
 			n := uint64(min(float64(count), estimates[i]/most+1))
 			for k := range n {
-				first, end := uint32(uint64(count)*k/n), uint32(uint64(count)*(k+1)/n)
-				add(part{i, axis, first, end - first, estimates[i] * float64(end-first) / float64(count)}, true)
+				begin, end := uint32(uint64(count)*k/n), uint32(uint64(count)*(k+1)/n)
+				add(part{i, axis, begin, end - begin, estimates[i] * float64(end-begin) / float64(count)}, true)
+				all[len(all)-1].fresh = first && k == 0
 			}
 		}
 	}
@@ -133,7 +142,8 @@ func (p *part) workgroups(o *operation) (base, groups [3]uint32) {
 func (w *writer) writePieces(c *Commands) error {
 	d, e := w.d, w.e
 	e.measured = c.took != nil
-	e.pieces = cutPieces(c.ops, d.estimates(c), len(c.steps) > 0, pieceShare*float64(d.slice))
+	times, fresh := d.estimates(c)
+	e.pieces = cutPieces(c.ops, times, fresh, len(c.steps) > 0, pieceShare*float64(d.slice))
 	e.sets = make([]vk.DescriptorSet, len(c.ops))
 	var err error
 	if d.tellsTime() {
@@ -220,7 +230,7 @@ func (d *Device) learn(c *Commands, elapsed []float64) error {
 			}
 			took[part.op] += share * times[i]
 		}
-		p.estimate = times[i]
+		p.estimate, p.fresh = times[i], false
 	}
 	c.remember(took)
 	budget := float64(d.slice)

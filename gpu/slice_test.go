@@ -36,24 +36,27 @@ func TestCutPieces(t *testing.T) {
 		name      string
 		ops       []operation
 		estimates []float64
+		fresh     []bool
 		steps     bool
 		want      string
 	}{
-		{"nothing", nil, nil, false, "-1:"},
-		{"short ones together", []operation{short, {kind: opCopy}, short}, []float64{3, 3, 3}, false, "-1: 0 1 2"},
-		{"as many as fit", []operation{short, short, short}, []float64{6, 4, 1}, false, "-1: 0 1; -1: 2"},
-		{"a long one by its longest axis", []operation{dispatch(2, 8, 1)}, []float64{35}, false,
+		{"nothing", nil, nil, nil, false, "-1:"},
+		{"short ones together", []operation{short, {kind: opCopy}, short}, []float64{3, 3, 3}, nil, false, "-1: 0 1 2"},
+		{"as many as fit", []operation{short, short, short}, []float64{6, 4, 1}, nil, false, "-1: 0 1; -1: 2"},
+		{"a long one by its longest axis", []operation{dispatch(2, 8, 1)}, []float64{35}, nil, false,
 			"-1: 0.1[0,2]; -1: 0.1[2,4]; -1: 0.1[4,6]; -1: 0.1[6,8]"},
-		{"never less than a workgroup", []operation{dispatch(1, 1, 2)}, []float64{1000}, false, "-1: 0.2[0,1]; -1: 0.2[1,2]"},
-		{"neither copies nor kernels that count workgroups", []operation{whole, {kind: opCopy}}, []float64{50, 50}, false, "-1: 0; -1: 1"},
-		{"nothing with a part of a long one", []operation{short, dispatch(1, 2, 1), short}, []float64{1, 11, 1}, false,
+		{"never less than a workgroup", []operation{dispatch(1, 1, 2)}, []float64{1000}, nil, false, "-1: 0.2[0,1]; -1: 0.2[1,2]"},
+		{"neither copies nor kernels that count workgroups", []operation{whole, {kind: opCopy}}, []float64{50, 50}, nil, false, "-1: 0; -1: 1"},
+		{"nothing with a part of a long one", []operation{short, dispatch(1, 2, 1), short}, []float64{1, 11, 1}, nil, false,
 			"-1: 0; -1: 1.1[0,1]; -1: 1.1[1,2]; -1: 2"},
-		{"a cut stays one", []operation{short, {kind: opCut}, short}, []float64{1, 0, 1}, false, "-1: 0; -1: 2"},
-		{"steps apart", []operation{{kind: opStep}, short, {kind: opStep}, short, short}, []float64{0, 1, 0, 1, 1}, true, "0: 1; 1: 3 4"},
-		{"steps that nobody measures", []operation{{kind: opStep}, short, {kind: opStep}, short}, []float64{0, 1, 0, 1}, false, "-1: 1 3"},
+		{"a cut stays one", []operation{short, {kind: opCut}, short}, []float64{1, 0, 1}, nil, false, "-1: 0; -1: 2"},
+		{"steps apart", []operation{{kind: opStep}, short, {kind: opStep}, short, short}, []float64{0, 1, 0, 1, 1}, nil, true, "0: 1; 1: 3 4"},
+		{"steps that nobody measures", []operation{{kind: opStep}, short, {kind: opStep}, short}, []float64{0, 1, 0, 1}, nil, false, "-1: 1 3"},
+		{"what is fresh alone", []operation{short, short, short, dispatch(2, 1, 1), short}, []float64{1, 1, 1, 20, 1}, []bool{false, true, false, true, false}, false,
+			"-1: 0; -1: 1 fresh; -1: 2; -1: 3.0[0,1] fresh; -1: 3.0[1,2]; -1: 4"},
 	} {
 		var pieces []string
-		for _, p := range cutPieces(test.ops, test.estimates, test.steps, 10) {
+		for _, p := range cutPieces(test.ops, test.estimates, test.fresh, test.steps, 10) {
 			text := fmt.Sprintf("%d:", p.step)
 			for _, part := range p.parts {
 				text += fmt.Sprintf(" %d", part.op)
@@ -61,11 +64,33 @@ func TestCutPieces(t *testing.T) {
 					text += fmt.Sprintf(".%d[%d,%d]", part.axis, part.first, part.first+part.count)
 				}
 			}
+			if p.fresh {
+				text += " fresh"
+			}
 			pieces = append(pieces, text)
 		}
 		if got := strings.Join(pieces, "; "); got != test.want {
 			t.Errorf("%s: %s, want %s", test.name, got, test.want)
 		}
+	}
+}
+
+// A slice has no other piece with one whose pipeline may still have to be compiled, and such a time tells nothing of others.
+func TestFreshSlices(t *testing.T) {
+	q := &sliceQueue{scale: 1, elapsed: map[*Commands][]float64{}}
+	for _, fresh := range []bool{false, false, true, false, false} {
+		q.buffers, q.pieces = append(q.buffers, nil), append(q.pieces, &piece{estimate: 1, fresh: fresh})
+		q.measured, q.owners = append(q.measured, false), append(q.owners, nil)
+	}
+	var sizes []int
+	for !q.empty() {
+		sizes = append(sizes, len(q.next(10)))
+		if len(sizes) == 2 {
+			q.took(time.Second)
+		}
+	}
+	if !slices.Equal(sizes, []int{2, 1, 2}) || q.scale != 1 {
+		t.Errorf("slices of %v pieces, scale %v", sizes, q.scale)
 	}
 }
 
