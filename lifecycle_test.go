@@ -163,6 +163,11 @@ func TestPauseInSlices(t *testing.T) {
 		c := large(ctx, m)
 		sent.wait(3)
 		m.Pause()
+		before := sent.n.Load()
+		time.Sleep(200 * time.Millisecond)
+		if more := sent.n.Load() - before; more > 1 { // one may have been on its way
+			t.Errorf("%d slices began in a pause", more)
+		}
 		idle(t, c)
 		if cancelled {
 			cancel()

@@ -9,13 +9,20 @@ import (
 	"github.com/bitgpu/bitgpu/gpu/internal/vk"
 )
 
-// still makes sure that a job is not done.
-func still(t *testing.T, p *Pending) {
+// still makes sure that jobs are not done and, after a slice that was on its way, no other begins.
+func still(t *testing.T, h *host, jobs ...*Pending) {
 	t.Helper()
-	select {
-	case <-p.Done():
-		t.Error("the job went on in a pause")
-	case <-time.After(20 * time.Millisecond):
+	before := h.lock.n.Load()
+	time.Sleep(200 * time.Millisecond)
+	if more := h.lock.n.Load() - before; more > 1 {
+		t.Errorf("%d slices began in a pause", more)
+	}
+	for _, p := range jobs {
+		select {
+		case <-p.Done():
+			t.Error("a job ended in a pause")
+		default:
+		}
 	}
 }
 
@@ -44,8 +51,7 @@ func TestPause(t *testing.T) {
 	d.Pause()
 	d.Pause()
 	waiting, given := inSlices(t, h, d, 0), inSlices(t, h, d, 0)
-	still(t, running)
-	still(t, waiting)
+	still(t, h, running, waiting)
 	given.Cancel()
 	resumed := d.Paused()
 	d.Resume()
@@ -65,7 +71,7 @@ func TestPause(t *testing.T) {
 	// A job that is cancelled in its middle ends in the pause.
 	running = inSlices(t, h, d, 2)
 	d.Pause()
-	still(t, running)
+	still(t, h, running)
 	running.Cancel()
 	if err := running.Wait(t.Context()); !errors.Is(err, context.Canceled) {
 		t.Errorf("%v, want Canceled", err)
