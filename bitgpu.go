@@ -12,6 +12,7 @@
 package bitgpu
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -177,7 +178,7 @@ func (m *Model) Info() Info { return m.info }
 func Open(ctx context.Context, name string, o Options) (*Model, error) {
 	found, err := find(name, o.Weights, o.fetcher(ctx))
 	if err != nil {
-		return nil, fmt.Errorf("bitgpu: %w", err)
+		return nil, fmt.Errorf("bitgpu: %w", cmp.Or(ctx.Err(), err))
 	}
 	defer found.checkpoint.Close()
 	return open(ctx, found, o, func(ctx context.Context) (*source, func() error, error) {

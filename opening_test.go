@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/bitgpu/bitgpu"
+	"github.com/bitgpu/bitgpu/loader/hub"
+	"github.com/bitgpu/bitgpu/loader/hub/hubtest"
 )
 
 func TestOpenAsync(t *testing.T) {
@@ -65,6 +67,39 @@ func TestOpenAsyncCancelled(t *testing.T) {
 			t.Errorf("%v: ended in phase %v", at, p)
 		}
 		cancel()
+	}
+}
+
+// TestOpenAsyncFetches: the bytes that are fetched are told, and a server that falls silent keeps nobody.
+func TestOpenAsyncFetches(t *testing.T) {
+	const name = "resnetv2_50x1_bit"
+	s := hubOf(t, "timm/"+name+".goog_distilled_in1k")
+	s.Fault = func(kind hubtest.Kind, file string, n int) (f hubtest.Fault) {
+		if file == "model.safetensors" && kind == hubtest.Get {
+			f = hubtest.Fault{Cut: 1000, Stall: true}
+		}
+		return f
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var a *bitgpu.Opening
+	ready := make(chan struct{})
+	var last bitgpu.Progress
+	a = bitgpu.OpenAsync(ctx, name, bitgpu.Options{Fetching: func(p hub.Progress) {
+		<-ready
+		if last = a.Progress(); last != (bitgpu.Progress{Phase: bitgpu.PhaseFetch, Done: p.Done, Total: p.Total}) {
+			t.Errorf("progress %+v at %+v", last, p)
+		}
+		if p.File == "model.safetensors" && p.Done > 0 {
+			cancel()
+		}
+	}})
+	close(ready)
+	if m, err := a.Model(); !errors.Is(err, context.Canceled) || errors.Is(err, bitgpu.ErrNoModel) || m != nil {
+		t.Errorf("model %v, error %v", m, err)
+	}
+	if last.Done == 0 || last.Done >= last.Total {
+		t.Errorf("the last progress was %+v", last)
 	}
 }
 

@@ -20,6 +20,8 @@ import (
 	"unsafe"
 
 	"github.com/bitgpu/bitgpu"
+	"github.com/bitgpu/bitgpu/gpu"
+	"github.com/bitgpu/bitgpu/tests/proctest"
 )
 
 const roleKey = "BITGPU_TEST_ROLE"
@@ -256,4 +258,22 @@ func TestModelsSideBySide(t *testing.T) {
 		})
 	}
 	all.Wait()
+}
+
+// TestTrimGivesMemoryBack to the system, not only by the device's own account.
+func TestTrimGivesMemoryBack(t *testing.T) {
+	m := demo(t, bitgpu.Options{Batch: 1})
+	if m.Info().Device.Type != gpu.CPU {
+		t.Skip("the device's memory is not the process's")
+	}
+	if _, err := m.Forward(t.Context(), noise(1, 1024, 1024), logits); err != nil {
+		t.Fatal(err)
+	}
+	used, before := m.Memory()[0].Used, proctest.Now(t)
+	m.Trim()
+	freed := int(used-m.Memory()[0].Used) >> 10
+	after := proctest.Now(t)
+	if freed < 32<<10 || before.Memory-after.Memory < freed*3/4 {
+		t.Errorf("%d KiB of the device's memory were given back, the process went from %v to %v", freed, before, after)
+	}
 }
