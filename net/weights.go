@@ -23,6 +23,9 @@ const (
 	stagingSize    = 16 << 20
 )
 
+// mostChunk bounds the buffers that hold the weights; those of small networks are as large as the weights.
+const mostChunk = 64 << 20
+
 type uploader struct {
 	dev      *gpu.Device
 	src      Source
@@ -48,18 +51,19 @@ type staging struct {
 func upload(ctx context.Context, dev *gpu.Device, c Config, src Source, t Target, w Winograd, progress func(done, total int64)) (_ *weights, err error) {
 	u := &uploader{
 		dev: dev, src: src, target: t, winograd: w, kernels: shaders.For(t.Storage), progress: progress,
-		out: weights{memory: dev.NewArena(64 << 20), ranges: map[string]gpu.Range{}},
+		out: weights{ranges: map[string]gpu.Range{}},
 	}
+	params := c.Params()
+	for _, p := range params {
+		u.total += product(p.Shape)
+	}
+	u.out.memory = dev.NewArena(min(u.total*t.Storage.Size(), mostChunk))
 	defer func() {
 		u.release()
 		if err != nil {
 			u.out.memory.Release()
 		}
 	}()
-	params := c.Params()
-	for _, p := range params {
-		u.total += product(p.Shape)
-	}
 	for _, p := range params {
 		if err := ctx.Err(); err != nil {
 			return nil, err
