@@ -293,35 +293,6 @@ func openOn(ctx context.Context, devices []string, s *source, o Options) (*Model
 	return m, nil
 }
 
-// progress adds up what several devices have loaded.
-type progress struct {
-	tell func(done, total int64)
-
-	mu   sync.Mutex
-	done []int64
-}
-
-func newProgress(tell func(done, total int64), devices int) *progress {
-	return &progress{tell: tell, done: make([]int64, devices)}
-}
-
-// of returns what the ith device reports to; nil if nobody listens.
-func (p *progress) of(i int) func(done, total int64) {
-	if p.tell == nil {
-		return nil
-	}
-	return func(done, total int64) {
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		p.done[i] = done
-		var sum int64
-		for _, n := range p.done {
-			sum += n
-		}
-		p.tell(sum, total*int64(len(p.done)))
-	}
-}
-
 // table is what Preprocess.Normalize makes of every byte.
 func table(p loader.Preprocess) (t [3][256]float32) {
 	var bytes [3 * 256]uint8

@@ -1,6 +1,6 @@
 package bitgpu
 
-// This file owns opening a model beside other work.
+// This file owns opening a model beside other work, and what is told of its progress.
 
 import (
 	"context"
@@ -92,4 +92,33 @@ func (a *Opening) Done() <-chan struct{} { return a.done }
 func (a *Opening) Model() (*Model, error) {
 	<-a.done
 	return a.model, a.err
+}
+
+// progress adds up what several devices have loaded.
+type progress struct {
+	tell func(done, total int64)
+
+	mu   sync.Mutex
+	done []int64
+}
+
+func newProgress(tell func(done, total int64), devices int) *progress {
+	return &progress{tell: tell, done: make([]int64, devices)}
+}
+
+// of returns what the ith device reports to; nil if nobody listens.
+func (p *progress) of(i int) func(done, total int64) {
+	if p.tell == nil {
+		return nil
+	}
+	return func(done, total int64) {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.done[i] = done
+		var sum int64
+		for _, n := range p.done {
+			sum += n
+		}
+		p.tell(sum, total*int64(len(p.done)))
+	}
 }

@@ -8,7 +8,8 @@ import (
 )
 
 // MeasurePeak measures what one of Info.Devices can do at most (package peak), so that Measure's results
-// can be told as a share of it. Nothing else should run on the device meanwhile.
+// can be told as a share of it. Nothing else should run on the device meanwhile, and a pause does not
+// hold it back.
 func (m *Model) MeasurePeak(ctx context.Context, device int) (_ []peak.Peak, err error) {
 	e, err := m.engine(device)
 	if err != nil {

@@ -34,6 +34,11 @@
 // (Recorder.CopyImage) and use its buffers (AdoptBuffer), with changes of the owning queue family. Close waits for the jobs and
 // leaves all that is the host's as it was.
 //
+// # Making way
+//
+// With Options.SliceBudget jobs reach the queue in short slices. Pause holds the next one back, Abort ends all jobs before it, and
+// with Options.LowPriority the device rests after each, or its driver's threads make way by themselves.
+//
 // # Errors
 //
 // ErrNoVulkan, ErrNoDevice, ErrDeviceLost, ErrOutOfMemory and ErrClosed are found with errors.Is, and
