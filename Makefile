@@ -1,5 +1,5 @@
 # README's two commands are `make run` and `make test`; each is complete by itself on a fresh machine.
-.PHONY: run test test-drivers test-cycles test-peer test-desktop examples cross desktop bench bench-ci bench-peer turbojpeg shaders lint docs deps
+.PHONY: run test test-drivers test-cycles test-peer test-desktop test-wine examples cross desktop bench bench-ci bench-peer turbojpeg shaders lint docs deps
 
 # The demo network on the pictures in docs/photos.
 run: deps
@@ -92,6 +92,13 @@ cross: deps
 	$(WINDOWS) go build -tags desktop -o bin/windows-amd64/ ./cmd/bitgpu
 	$(WINDOWS) go vet -tags desktop ./...
 	go test -count=1 -run TestMacOS ./tests
+
+# The command for Windows, run under Wine on this system's driver. Installs Wine (700 MB).
+WINE = wine wine64 gcc-mingw-w64-x86-64 $(XVFB)
+test-wine: desktop
+	@if command -v apt-get >/dev/null && ! dpkg -s $(WINE) >/dev/null 2>&1; then $(INSTALL) $(WINE); fi
+	$(WINDOWS) go build -tags desktop -o bin/windows-amd64/ ./cmd/bitgpu
+	xvfb-run -a -s "-screen 0 1600x1200x24" tests/wine.sh bin/bitgpu bin/windows-amd64/bitgpu.exe
 
 # Rebuilds the SPIR-V in shaders/spv from the GLSL beside it. That of kernels with cooperative matrices
 # needs a newer compiler than Debian 12's, which `tests/drivers.sh glslang` makes.
