@@ -17,7 +17,7 @@ func TestTimes(t *testing.T) {
 		r.Dispatch(p, [3]uint32{1, 1, 1}, push(1, 1, 1), x.All())
 		r.Cut()
 		r.Step("long")
-		for range 200 {
+		for range 1000 {
 			r.Dispatch(p, groupsOf64(n), push(n, 1, 1), x.All())
 		}
 	})
