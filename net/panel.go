@@ -18,13 +18,13 @@ type panelTiling struct {
 }
 
 // What panelTilings weighs, in instructions of lavapipe's code: of a subgroup, of each vector that it passes on to others or
-// to another part, and of a workgroup. Code beyond panelCode instructions runs slower, for it leaves the processor's cache of decoded ones.
+// to another part, and of a workgroup. Code beyond panelCode instructions runs slower, for it leaves the processor's caches.
 const (
-	panelSubgroup  = 450
-	panelVector    = 40
+	panelSubgroup  = 250
+	panelVector    = 55
 	panelSum       = 150
 	panelWorkgroup = 250
-	panelCode      = 3600
+	panelCode      = 4300
 )
 
 // Limits of conv_panel itself.
@@ -39,13 +39,27 @@ const (
 // panelBytes is how much memory panels should take: a layer whose operand takes more is cut up.
 const panelBytes = 24 << 20
 
+// panelBlocks is how many blocks an invocation of panels makes, if that divides them: what it does once for all is half of
+// the time with one.
+const panelBlocks = 4
+
 // productsOf is the number of products that make one value.
 func (c convShape) productsOf() int { return 8 * c.kh * c.kw * c.in.C }
+
+// panelStep is how many instructions one product takes for every vector of a tile. With one block of channels each value of
+// the operand is used once, as an operand in memory of its multiplication: such an instruction is long, and counts for
+// a little more, but there is none that loads the value.
+func panelStep(p, v int) int {
+	if v == 1 {
+		return (2*p + 1) * 9 / 8
+	}
+	return 2*v*p + p + v
+}
 
 // cost estimates the instructions that a layer takes.
 func (t panelTiling) cost(c convShape) int {
 	vectors := t.v * t.p
-	subgroup := panelSubgroup + t.kc*(2*vectors+t.p+t.v) + panelVector*vectors
+	subgroup := panelSubgroup + t.kc*panelStep(t.p, t.v) + panelVector*vectors
 	if t.parts > 1 {
 		subgroup += panelSum * ceilDiv(vectors, t.chunks)
 	}
@@ -60,16 +74,16 @@ func (t panelTiling) cost(c convShape) int {
 func panelTilings(t Target, c convShape) []panelTiling {
 	products := c.productsOf()
 	var all []panelTiling
-	for _, p := range []int{8, 9, 7, 6, 5, 4} {
-		for _, v := range []int{2, 3, 1} {
-			if c.out.C%v != 0 {
+	for _, p := range []int{12, 16, 14, 10, 9, 8, 7, 6, 5, 4} {
+		for _, v := range []int{1, 2, 3} {
+			if c.out.C%v != 0 || p > 9 && v > 1 { // more sums than registers
 				continue
 			}
 			for chunks := 1; chunks <= min(v*p, panelSubgroups); chunks++ {
 				if v*p%chunks != 0 || products%chunks != 0 {
 					continue
 				}
-				kc, parts := panelChunk(products/chunks, v*p)
+				kc, parts := panelChunk(products/chunks, panelStep(p, v))
 				tile := panelTiling{p, v, kc, chunks, 1, parts}
 				for more := range panelSubgroups / chunks {
 					n := more + 1
@@ -86,9 +100,10 @@ func panelTilings(t Target, c convShape) []panelTiling {
 	return all[:min(len(all), 6)]
 }
 
-// panelChunk divides products into parts of kc: as many as fit the code that is fast, if that divides them.
-func panelChunk(products, vectors int) (kc, parts int) {
-	most := max(panelCode/(3*vectors), 1)
+// panelChunk divides products, of so many instructions each, into parts of kc: as many as fit the code that is fast, if
+// that divides them.
+func panelChunk(products, step int) (kc, parts int) {
+	most := max(panelCode/step, 1)
 	for parts = ceilDiv(products, most); parts < products; parts++ {
 		if products%parts == 0 && products/parts*2 >= most {
 			return products / parts, parts
@@ -137,12 +152,13 @@ func (p *planner) panels(name string, c convShape, flops int64, x, norm, residua
 
 // panelInput brings the operand of so many pixels, from begin on, into panels.
 func (p *planner) panelInput(name string, c convShape, t panelTiling, begin, pixels int, x, norm, v *value) {
+	together := gcd(c.in.C, panelBlocks)
 	p.step(Step{
 		Name: name + ".panels", Kernel: p.kernels.Panels,
 		Spec: []uint32{64, uint32(t.p), uint32(c.kh), uint32(c.kw), uint32(c.sh), uint32(c.sw),
-			uint32(c.ph), uint32(c.pw), flag(c.norm), panelLanes},
+			uint32(c.ph), uint32(c.pw), flag(c.norm), panelLanes, uint32(together)},
 		Push:   shaders.Push(c.in.H, c.in.W, c.out.W, c.in.C, begin, pixels),
-		Groups: [3]uint32{uint32(ceilDiv(pixels, 64)), uint32(c.kh * c.kw * c.in.C), uint32(c.images)},
+		Groups: [3]uint32{uint32(ceilDiv(pixels, 64)), uint32(c.kh * c.kw * c.in.C / together), uint32(c.images)},
 	}, x, norm, v)
 }
 

@@ -2,6 +2,7 @@ package net
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 
 	"github.com/bitgpu/bitgpu/gpu"
@@ -65,6 +66,33 @@ func TestConvPanel(t *testing.T) {
 				t.Parallel()
 				o := c.operands(s, random(uint64(i)))
 				c.reference(s, false, o).Check(t, "y", kt.Decode(s, c.runPanel(t, dev, target, o)))
+			})
+		}
+	}
+}
+
+// TestConvPanelTilings compares every tiling of some layers with float64, as the tuner may choose any.
+func TestConvPanelTilings(t *testing.T) {
+	dev := gputest.Open(t)
+	target := NewTarget(dev.Info(), shaders.F16)
+	if !target.Panel {
+		t.Skipf("conv_panel does not run on %s", dev.Info().Name)
+	}
+	for i, c := range []convCase{
+		{n: 1, in: 48, out: 48, h: 5, w: 7, kh: 1, kw: 1, sh: 1, sw: 1, norm: true, residual: true},
+		{n: 1, in: 8 * 21, out: 24, h: 3, w: 3, kh: 1, kw: 1, sh: 1, sw: 1},
+	} {
+		o, shape := c.operands(target.Storage, random(uint64(100+i))), c.shape()
+		for _, tiling := range panelTilings(target, shape) {
+			t.Run(fmt.Sprintf("%v/%+v", c, tiling), func(t *testing.T) {
+				t.Parallel()
+				tuned := target
+				tuned.Tuning = &Tuning{Convs: []TunedConv{{Layer: shape.layer(target.Storage), Pixels: shape.pixels(),
+					Kernel: shaders.For(target.Storage).ConvPanel.Name, Constants: tiling.constants()}}}
+				if chosen := choosePanel(tuned, shape); chosen != tiling {
+					t.Fatalf("chose %+v", chosen)
+				}
+				c.reference(target.Storage, false, o).Check(t, "y", kt.Decode(target.Storage, c.runPanel(t, dev, tuned, o)))
 			})
 		}
 	}

@@ -84,7 +84,7 @@ const lavapipe = "llvmpipe"
 // runsPanel reports whether a device with Lane has also what conv_panel needs.
 func runsPanel(info gpu.Info, storage shaders.Storage) bool {
 	half := storage == shaders.F32 || info.Float16 && info.Storage16
-	return info.DriverName == lavapipe && info.BufferAddress && half &&
+	return info.DriverName == lavapipe && info.BufferAddress && info.SubgroupShuffle && half &&
 		info.Limits.MaxPushConstants >= uint32(shaders.For(storage).ConvPanel.Push)
 }
 

@@ -13,6 +13,9 @@
 //   binding 3  sums: as y, binary32; added if ADD
 //   binding 4  y: Block [N][planes][pixels], or the sums if not LAST
 //
+// Results are written by address as well, in scattered stores: one to a storage buffer stands behind a check of its bounds,
+// and LLVM would move all sums that only it needs into the branch.
+//
 // A subgroup multiplies KC of the products for a tile of P pixels and V blocks of channels; CHUNKS subgroups share a
 // tile, leave what they have in shared memory, and each finishes some of the vectors of the tile: CHUNKS divides V*P. A
 // dispatch does the products [part, part + CHUNKS*KC) of K. A workgroup has TILES such tiles, next to each other in
@@ -26,8 +29,10 @@
 #extension GL_EXT_shader_16bit_storage : require
 #extension GL_EXT_shader_explicit_arithmetic_types_float16 : require
 #extension GL_EXT_shader_explicit_arithmetic_types_int64 : require
+#extension GL_KHR_memory_scope_semantics : require
 #extension GL_KHR_shader_subgroup_ballot : require
 #extension GL_KHR_shader_subgroup_basic : require
+#extension GL_KHR_shader_subgroup_shuffle : require
 #include "block.glsl"
 
 layout(local_size_x_id = 0) in;
@@ -57,12 +62,13 @@ const int SHARE = TILE / CHUNKS; // vectors that a subgroup finishes
 #endif
 layout(buffer_reference, std430, buffer_reference_align = 4) readonly buffer Floats { float v[]; };
 layout(buffer_reference, std430, buffer_reference_align = 4) readonly buffer Stored { STORED v[]; };
-layout(std430, binding = 4) writeonly buffer Y { Block y[]; };
-layout(std430, binding = 4) writeonly buffer Sums { vec4 sums4[]; };
+layout(buffer_reference, std430, buffer_reference_align = 4) writeonly buffer Word { uint v; };
+layout(buffer_reference, std430, buffer_reference_align = 4) writeonly buffer Sum { float v; };
 layout(push_constant) uniform Push {
   Floats x;
   Stored w, residual;
   Floats sums;
+  Word y;
   int products, part, positions, tiles, begin, pixels, first, planes;
   uint known[32]; // 0, 1, 2 ...
 };
@@ -100,17 +106,20 @@ float fromPartial(uint at) {
   GATHER(float)
 }
 
-// Four lanes of v, from one on, and a block of all: broadcasts take literals.
+// Four lanes of v, from one on: broadcasts take literals.
 #define FOUR(v, from)                                                                              \
   vec4(subgroupBroadcast(v, from), subgroupBroadcast(v, from + 1), subgroupBroadcast(v, from + 2), \
        subgroupBroadcast(v, from + 3))
+
 #if F16
-#define PAIR(h, from) (subgroupBroadcast(h, from) | subgroupBroadcast(h, from + 1) << 16)
-#define BLOCK(h) Block(uvec4(PAIR(h, 0), PAIR(h, 2), PAIR(h, 4), PAIR(h, 6)))
-uint encode(float v) { return packHalf2x16(vec2(roundHalf(v), 0.0)); }
-#else
-#define BLOCK(v) Block(FOUR(v, 0), FOUR(v, 4))
-float encode(float v) { return v; }
+// The words of two blocks, each with its channels in the lanes: four of a, then four of b.
+uint blocks(float a, float b) {
+  a = roundHalf(a), b = roundHalf(b);
+  uint low = uint(lane * 2) & 7u, high = low + 1u;
+  float a0 = subgroupShuffle(a, low), a1 = subgroupShuffle(a, high);
+  float b0 = subgroupShuffle(b, low), b1 = subgroupShuffle(b, high);
+  return packHalf2x16(lane < 4 ? vec2(a0, a1) : vec2(b0, b1));
+}
 #endif
 
 void main() {
@@ -139,30 +148,45 @@ void main() {
       [[unroll]] for (int v = 0; v < V; v++) acc[v * P + p] = fma(a, wv[v], acc[v * P + p]);
     }
   }
-  // Not only for CHUNKS: stores to a buffer stand behind a check, and LLVM would move all sums into the branches.
-  [[unroll]] for (int i = 0; i < TILE; i++) {
-    uint at = (subgroup * TILE + i) * 2;
-    partial[at] = FOUR(acc[i], 0), partial[at + 1] = FOUR(acc[i], 4);
-  }
-  barrier();
-
-  [[unroll]] for (int j = 0; j < SHARE; j++) {
-    uint i = chunk * SHARE + j;
-    float s = 0.0;
-    [[unroll]] for (int c = 0; c < CHUNKS; c++)
-      s += fromPartial(((subgroup - chunk + c) * TILE + i) * 2);
-    int pixel = begin + int(tile) * P + int(i % P), inside = RAGGED ? min(pixel, pixels - 1) : pixel;
-    int plane = int(image) * planes + first + outBlock + int(i / P);
-    uint64_t block = uint64_t(plane * pixels + inside);
-    if (ADD) s += floats(Floats(uint64_t(sums) + block * 32ul));
-    if (RESIDUAL) s += float(stored(Stored(uint64_t(residual) + block * uint64_t(8 * SIZEOF)), 0));
-    if (!RAGGED || pixel < pixels) {
-      int at = plane * pixels + pixel;
-      if (LAST) {
-        y[at] = BLOCK(encode(s));
-      } else {
-        sums4[2 * at] = FOUR(s, 0), sums4[2 * at + 1] = FOUR(s, 4);
-      }
+  float done[SHARE];
+  if (CHUNKS == 1) {
+    [[unroll]] for (int j = 0; j < SHARE; j++) done[j] = acc[j];
+  } else {
+    [[unroll]] for (int i = 0; i < TILE; i++) {
+      uint at = (subgroup * TILE + i) * 2;
+      partial[at] = FOUR(acc[i], 0), partial[at + 1] = FOUR(acc[i], 4);
+    }
+    // Without memory semantics: lavapipe would make the processor wait until everything is stored, though one thread runs
+    // the whole workgroup, and reads what it has written in any case.
+    controlBarrier(gl_ScopeWorkgroup, gl_ScopeWorkgroup, 0, 0);
+    [[unroll]] for (int j = 0; j < SHARE; j++) {
+      done[j] = 0.0;
+      [[unroll]] for (int c = 0; c < CHUNKS; c++)
+        done[j] += fromPartial(((subgroup - chunk + c) * TILE + chunk * SHARE + j) * 2);
     }
   }
+
+  uint64_t at[SHARE]; // of a vector in y, in blocks
+  int beyond[SHARE];  // pixels from it to the end
+  [[unroll]] for (int j = 0; j < SHARE; j++) {
+    int i = int(chunk) * SHARE + j, v = V == 1 ? 0 : i / P;
+    int pixel = begin + int(tile) * P + i - v * P, inside = RAGGED ? min(pixel, pixels - 1) : pixel;
+    int plane = int(image) * planes + first + outBlock + v;
+    uint64_t block = uint64_t(plane * pixels + inside);
+    at[j] = uint64_t(plane * pixels + pixel), beyond[j] = pixels - pixel;
+    if (ADD) done[j] += floats(Floats(uint64_t(sums) + block * 32ul));
+    if (RESIDUAL) done[j] += float(stored(Stored(uint64_t(residual) + block * uint64_t(8 * SIZEOF)), 0));
+  }
+#if F16
+  if (LAST) {
+    const int PAIR = 1 + (1 - SHARE % 2) * (1 - P % 2); // vectors that are stored together
+    uint words[SHARE];
+    [[unroll]] for (int j = 0; j < SHARE; j += PAIR) words[j] = blocks(done[j], done[j + PAIR - 1]);
+    [[unroll]] for (int j = 0; j < SHARE; j += PAIR)
+      if (lane < 4 * PAIR && (!RAGGED || lane / 4 < beyond[j])) Word(uint64_t(y) + at[j] * 16ul + uint64_t(lane * 4)).v = words[j];
+    return;
+  }
+#endif
+  [[unroll]] for (int j = 0; j < SHARE; j++)
+    if (!RAGGED || beyond[j] > 0) Sum(uint64_t(y) + at[j] * 32ul + uint64_t(lane * 4)).v = done[j];
 }

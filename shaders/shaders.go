@@ -22,7 +22,7 @@ const (
 	Read Access = 1 << iota
 	Write
 	Texels // with Read: as a uniform texel buffer of uvec4, 16 bytes a texel; else it is a storage buffer
-	// Address, with Read, has the kernel read by address (GL_EXT_buffer_reference), without checks: the buffer is bound as
+	// Address has the kernel read or write by address (GL_EXT_buffer_reference), without checks: the buffer is bound as
 	// well, so that whoever records knows, but the kernel takes its address from the push constants.
 	Address
 	ReadWrite = Read | Write
