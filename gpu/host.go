@@ -35,6 +35,7 @@ type HostFeatures struct {
 	SubgroupSizeControl bool // subgroupSizeControl and computeFullSubgroups
 	Int64               bool // VkPhysicalDeviceFeatures.shaderInt64
 	CooperativeMatrix   bool // VkPhysicalDeviceCooperativeMatrixFeaturesKHR.cooperativeMatrix and vulkanMemoryModel; used only with Float16
+	CooperativeMatrix2  bool // cooperativeMatrixFlexibleDimensions, PerElementOperations and Reductions of VK_NV_cooperative_matrix2, and maintenance4; used only with CooperativeMatrix
 	BufferAddress       bool // VkPhysicalDeviceBufferDeviceAddressFeatures.bufferDeviceAddress
 }
 
@@ -121,6 +122,7 @@ func (d *Device) adopt(o Options) error {
 		SubgroupSizeControl: h.Features.SubgroupSizeControl && p.Features.SubgroupSizeControl,
 		Int64:               h.Features.Int64 && p.Features.Int64,
 		CooperativeMatrix:   h.Features.CooperativeMatrix && p.Features.CooperativeMatrix,
+		CooperativeMatrix2:  h.Features.CooperativeMatrix2 && p.Features.CooperativeMatrix2,
 		BufferAddress:       h.Features.BufferAddress && p.Features.BufferAddress,
 	}
 	d.info = describe(p, families{int(h.QueueFamily), -1}, d.features)

@@ -56,7 +56,7 @@ func (h *Host) NeedsOfDevice() (HostDevice, error) {
 	}
 	n := HostDevice{Extensions: p.Extensions(), Features: HostFeatures{
 		Storage16: p.Features.Storage16, Float16: p.Features.Float16, SubgroupSizeControl: p.Features.SubgroupSizeControl,
-		Int64: p.Features.Int64, CooperativeMatrix: p.Features.CooperativeMatrix,
+		Int64: p.Features.Int64, CooperativeMatrix: p.Features.CooperativeMatrix, CooperativeMatrix2: p.Features.CooperativeMatrix2,
 		BufferAddress: p.Features.BufferAddress,
 	}, Timelines: p.Features.TimelineSemaphore}
 	found := false

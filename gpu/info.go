@@ -95,6 +95,9 @@ type Info struct {
 	// Matrices are the sizes that a subgroup multiplies at once, fp16 products with fp32 sums
 	// (VK_KHR_cooperative_matrix); none without matrix units.
 	Matrices []Matrix
+	// FlexibleMatrices are granularities: where there is one, the sides of such matrices may be any multiples of its sides, up
+	// to 1024, their elements can be worked on one by one, and summed up (VK_NV_cooperative_matrix2).
+	FlexibleMatrices []Matrix
 
 	MemoryBytes   int64 // size of the device's own memory; of an integrated or CPU device, what it may have of the system's
 	BudgetBytes   int64 // of that, what this process could still allocate at the time of asking
@@ -143,6 +146,11 @@ func describe(p *vk.Physical, f families, features vk.Features) Info {
 	if features.CooperativeMatrix && features.Float16 {
 		for _, m := range p.Matrices {
 			info.Matrices = append(info.Matrices, Matrix{m[0], m[1], m[2]})
+		}
+		if features.CooperativeMatrix2 {
+			for _, m := range p.FlexibleMatrices {
+				info.FlexibleMatrices = append(info.FlexibleMatrices, Matrix{m[0], m[1], m[2]})
+			}
 		}
 	}
 	heap := mainHeap(p)

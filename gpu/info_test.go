@@ -51,15 +51,23 @@ func TestMainHeap(t *testing.T) {
 	}
 }
 
-// Matrices are listed where the device is used with them, and with fp16 arithmetic.
+// Matrices are listed where the device is used with them, and with fp16 arithmetic; those of any size where it is used with
+// these as well.
 func TestMatrices(t *testing.T) {
-	p := &vk.Physical{Heaps: []vk.Heap{{Size: 1}}, Matrices: [][3]uint32{{16, 8, 32}}}
+	p := &vk.Physical{Heaps: []vk.Heap{{Size: 1}}, Matrices: [][3]uint32{{16, 8, 32}}, FlexibleMatrices: [][3]uint32{{16, 16, 8}}}
 	for features, want := range map[vk.Features]int{
 		{}: 0, {CooperativeMatrix: true}: 0, {Float16: true}: 0, {CooperativeMatrix: true, Float16: true}: 1,
 	} {
 		got := describe(p, families{-1, -1}, features).Matrices
 		if len(got) != want || want > 0 && got[0] != (Matrix{M: 16, N: 8, K: 32}) {
 			t.Errorf("%+v: %v", features, got)
+		}
+		for _, flexible := range []bool{false, true} {
+			features.CooperativeMatrix2 = flexible
+			got := describe(p, families{-1, -1}, features).FlexibleMatrices
+			if (len(got) == 1) != (flexible && want == 1) || len(got) > 0 && got[0] != (Matrix{M: 16, N: 16, K: 8}) {
+				t.Errorf("%+v: of any size %v", features, got)
+			}
 		}
 	}
 }

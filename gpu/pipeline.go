@@ -180,6 +180,9 @@ func checkKernel(info Info, k *shaders.Kernel, spec []uint32) error {
 	if k.Matrix && len(info.Matrices) == 0 {
 		return fmt.Errorf("needs cooperative matrices, which %s does not have", info.Name)
 	}
+	if k.Flexible && len(info.FlexibleMatrices) == 0 {
+		return fmt.Errorf("needs cooperative matrices of any size, which %s does not have", info.Name)
+	}
 	if k.Subgroups >= len(spec) && k.Subgroups > 0 {
 		return errors.New("the constant for the size of subgroups is missing")
 	}

@@ -148,6 +148,8 @@ func TestCheckCapabilities(t *testing.T) {
 		{"16-bit storage is there", Info{Storage16: true}, module(4433), ""},
 		{"matrices", Info{Float16: true}, module(9, 6022), "CooperativeMatrixKHR"},
 		{"the memory model", Info{}, module(5345), "VulkanMemoryModel"},
+		{"matrices of any size", Info{Float16: true, Matrices: []Matrix{{16, 16, 16}}}, module(9, 5345, 6022, 5430), "CooperativeMatrixReductionsNV"},
+		{"matrices of any size are there", Info{Float16: true, Matrices: []Matrix{{16, 16, 16}}, FlexibleMatrices: []Matrix{{16, 16, 16}}}, module(9, 6022, 5430, 5432), ""},
 		{"matrices are there", Info{Float16: true, Matrices: []Matrix{{16, 16, 16}}}, module(9, 5345, 6022), ""},
 		{"the second of two", Info{Float16: true}, module(9, 64), "GroupNonUniformBallot"},
 		{"fp64", Info{}, module(10), "Float64"},

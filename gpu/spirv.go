@@ -68,6 +68,18 @@ func checkCapabilities(info Info, subgroupOperations uint32, code []uint32) erro
 			name, has = "VulkanMemoryModel", len(info.Matrices) > 0
 		case 6022:
 			name, has = "CooperativeMatrixKHR", len(info.Matrices) > 0
+		case 5430:
+			name, has = "CooperativeMatrixReductionsNV", len(info.FlexibleMatrices) > 0
+		case 5431:
+			name, has = "CooperativeMatrixConversionsNV", false
+		case 5432:
+			name, has = "CooperativeMatrixPerElementOperationsNV", len(info.FlexibleMatrices) > 0
+		case 5433:
+			name, has = "CooperativeMatrixTensorAddressingNV", false
+		case 5434:
+			name, has = "CooperativeMatrixBlockLoadsNV", false
+		case 5439:
+			name, has = "TensorAddressingNV", false
 		}
 		if !has {
 			return fmt.Errorf("needs %s, which %s does not have or this package does not switch on", name, info.Name)

@@ -81,6 +81,7 @@ var convFamily = []convMember{
 		tilings: laneTilings,
 	},
 	coopmat,
+	coopmat2,
 	{
 		kernel: func(s *shaders.Set) *shaders.Kernel { return s.ConvTile },
 		usable: func(Target) bool { return true },

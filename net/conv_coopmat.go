@@ -7,7 +7,7 @@ import (
 	"github.com/bitgpu/bitgpu/shaders"
 )
 
-// coopmatTile is how conv_coopmat cuts a layer up: its specialization constants of the same names. A
+// coopmatTile is how the members for matrix units cut a layer up: specialization constants of the same names. A
 // workgroup makes pixels x channels with a subgroup for every subPixels x subChannels of them.
 type coopmatTile struct {
 	pixels, channels       int
@@ -37,19 +37,24 @@ func (c coopmatTile) invocations(t Target) int {
 	return c.pixels / c.subPixels * (c.channels / c.subChannels) * int(t.Subgroup)
 }
 
-// shared is the bytes of shared memory: the steps' rows, and in the same place the subgroups' results.
-func (c coopmatTile) shared(t Target) int {
+// shared is the bytes of shared memory: the steps' rows, and in the same place the subgroups' results, for n channels at
+// a time in so many bytes each.
+func (c coopmatTile) shared(n, bytes int) int {
 	steps := c.buffers * (c.pixels + c.channels) * (c.step + 1)
-	results := c.pixels * (c.channels / c.subChannels) * (int(t.Matrix.N)/4 + 1)
+	results := c.pixels * (c.channels / c.subChannels) * (n*bytes/16 + 1)
 	return 16 * max(steps, results)
 }
 
-// fits reports whether the device can run the tile, and whether its invocations share the work out evenly.
-func (c coopmatTile) fits(t Target) bool {
-	m, n, k := int(t.Matrix.M), int(t.Matrix.N), int(t.Matrix.K)
+// fits reports whether the device can run the tile by conv_coopmat.
+func (c coopmatTile) fits(t Target) bool { return c.fitsMatrix(t, t.Matrix, 4) }
+
+// fitsMatrix reports whether the device can run the tile in matrices of that size, with results of so many bytes in
+// shared memory, and whether its invocations share the work out evenly.
+func (c coopmatTile) fitsMatrix(t Target, matrix gpu.Matrix, resultBytes int) bool {
+	m, n, k := int(matrix.M), int(matrix.N), int(matrix.K)
 	size := c.invocations(t)
 	switch {
-	case m == 0 || t.Subgroup == 0 || size > int(t.MaxInvocations) || c.shared(t) > int(t.MaxShared):
+	case m == 0 || t.Subgroup == 0 || size > int(t.MaxInvocations) || c.shared(n, resultBytes) > int(t.MaxShared):
 		return false
 	case c.subPixels%m != 0 || c.subChannels%n != 0 || 8*c.step%k != 0 || n&(n-1) != 0:
 		return false
@@ -64,13 +69,18 @@ func (c coopmatTile) fits(t Target) bool {
 	return int(t.Subgroup) <= c.subPixels*n/8
 }
 
-// tiling is the form in which the family's members tell it.
+// tiling is the form in which conv_coopmat tells it.
 func (c coopmatTile) tiling(t Target, s convShape) convTiling {
+	return c.tilingWith(t, s, t.Matrix.N, t.Matrix.M, t.Matrix.K)
+}
+
+// tilingWith is the form in which the family's members tell it, with further specialization constants.
+func (c coopmatTile) tilingWith(t Target, s convShape, further ...uint32) convTiling {
 	size := uint32(c.invocations(t))
 	return convTiling{
 		size: size, pixels: c.pixels, blocks: c.channels / 8, chunk: c.subPixels, joined: true,
-		constants: []uint32{t.Matrix.M, t.Matrix.N, t.Matrix.K, uint32(c.pixels), uint32(c.channels), uint32(c.step),
-			uint32(c.subPixels), uint32(c.subChannels), uint32(c.buffers), t.Subgroup, flag(s.in.C%c.step == 0)},
+		constants: append([]uint32{uint32(c.pixels), uint32(c.channels), uint32(c.step),
+			uint32(c.subPixels), uint32(c.subChannels), uint32(c.buffers), t.Subgroup, flag(s.in.C%c.step == 0)}, further...),
 	}
 }
 
@@ -89,12 +99,18 @@ func (c coopmatTile) cost(s convShape) float64 {
 
 // coopmatTilings lists the tilings for a layer that the device can run, those that should be fastest first.
 func coopmatTilings(t Target, s convShape) []convTiling {
-	var tiles []coopmatTile
-	for _, c := range coopmatTiles {
+	var tilings []convTiling
+	for _, c := range sortedTiles(t, s) {
 		if c.fits(t) {
-			tiles = append(tiles, c)
+			tilings = append(tilings, c.tiling(t, s))
 		}
 	}
+	return tilings
+}
+
+// sortedTiles are coopmatTiles, those that should be fastest for a layer first.
+func sortedTiles(t Target, s convShape) []coopmatTile {
+	tiles := slices.Clone(coopmatTiles)
 	if t.CPU {
 		slices.Reverse(tiles) // the smallest is the fastest to compile
 	} else {
@@ -108,11 +124,7 @@ func coopmatTilings(t Target, s convShape) []convTiling {
 			return 0
 		})
 	}
-	tilings := make([]convTiling, len(tiles))
-	for i, c := range tiles {
-		tilings[i] = c.tiling(t, s)
-	}
-	return tilings
+	return tiles
 }
 
 // coopmat is the member that uses matrix units. CPU drivers offer them too, but not to be fast.

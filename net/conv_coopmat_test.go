@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/bitgpu/bitgpu/gpu"
+	"github.com/bitgpu/bitgpu/gpu/gputest"
 	"github.com/bitgpu/bitgpu/shaders"
 	kt "github.com/bitgpu/bitgpu/shaders/kerneltest"
 )
@@ -15,47 +16,60 @@ func gpuTarget() Target {
 	return Target{Storage: shaders.F16, Matrix: gpu.Matrix{M: 16, N: 16, K: 16}, Subgroup: 32, MaxInvocations: 1024, MaxShared: 48 << 10}
 }
 
+// matrixMembers are the members for matrix units, whether a tile fits a device for each, and how it is told to it.
+var matrixMembers = []struct {
+	name string
+	convMember
+	fits   func(coopmatTile, Target) bool
+	tiling func(coopmatTile, Target, convShape) convTiling
+}{
+	{"conv_coopmat", coopmat, coopmatTile.fits, coopmatTile.tiling},
+	{"conv_coopmat2", coopmat2, coopmatTile.fits2, coopmatTile.tiling2},
+}
+
 // testCoopmatTiles runs every tile that the device can run, and small ones in which an invocation stages
 // several pixels, or part of one's blocks, and in which steps are not buffered twice.
 func testCoopmatTiles(t *testing.T, dev *gpu.Device) {
 	target := NewTarget(dev.Info(), shaders.F16)
-	if !coopmat.usable(target) {
-		t.Skipf("%s has no cooperative matrices", dev.Info().Name)
-	}
-	m, n := int(target.Matrix.M), int(target.Matrix.N)
-	tiles := append([]coopmatTile{
-		{4 * m, n, 4, m, n, 1}, {2 * m, 4 * n, 4, m, 2 * n, 2}, {m, 4 * n, 4, m, n, 1},
-	}, coopmatTiles...)
-	cases := []convCase{
-		{n: 3, in: 80, out: 90, h: 9, w: 5, kh: 1, kw: 1, sh: 1, sw: 1, norm: true, residual: true},
-		{n: 2, in: 24, out: 40, h: 8, w: 7, kh: 3, kw: 3, sh: 1, sw: 1, ph: 1, pw: 1, parts: []int{3, 2}},
-	}
-	run := 0
-	for _, tile := range tiles {
-		if !tile.fits(target) {
-			continue
-		}
-		run++
-		t.Run(fmt.Sprint(tile), func(t *testing.T) {
-			t.Parallel()
-			for i, c := range cases {
-				t.Run(c.String(), func(t *testing.T) {
-					c.check(t, dev, shaders.For(shaders.F16).ConvCoopmat, tile.tiling(target, c.shape()), shaders.F16, uint64(i))
+	for _, member := range matrixMembers {
+		t.Run(member.name, func(t *testing.T) {
+			if !member.usable(target) {
+				gputest.Lacks(t, dev, member.name)
+			}
+			m, n := int(target.Matrix.M), int(target.Matrix.N)
+			tiles := append([]coopmatTile{
+				{4 * m, n, 4, m, n, 1}, {2 * m, 4 * n, 4, m, 2 * n, 2}, {m, 4 * n, 4, m, n, 1},
+			}, coopmatTiles...)
+			cases := []convCase{
+				{n: 3, in: 80, out: 90, h: 9, w: 5, kh: 1, kw: 1, sh: 1, sw: 1, norm: true, residual: true},
+				{n: 2, in: 24, out: 40, h: 8, w: 7, kh: 3, kw: 3, sh: 1, sw: 1, ph: 1, pw: 1, parts: []int{3, 2}},
+				{n: 7, in: 16, out: 24, h: 5, w: 1, kh: 1, kw: 1, sh: 1, sw: 1, norm: true, residual: true, mean: 1000},
+			}
+			run := 0
+			for _, tile := range tiles {
+				if !member.fits(tile, target) {
+					continue
+				}
+				run++
+				t.Run(fmt.Sprint(tile), func(t *testing.T) {
+					t.Parallel()
+					for i, c := range cases {
+						t.Run(c.String(), func(t *testing.T) {
+							c.check(t, dev, member.kernel(shaders.For(shaders.F16)), member.tiling(tile, target, c.shape()), shaders.F16, uint64(i))
+						})
+					}
 				})
 			}
+			if run < 4 {
+				t.Errorf("%d tiles fit", run)
+			}
 		})
-	}
-	if run < 4 {
-		t.Errorf("%d tiles fit", run)
 	}
 }
 
 // testCoopmatSaturates: a normalized operand and a result that binary16 cannot hold become its largest values.
 func testCoopmatSaturates(t *testing.T, dev *gpu.Device) {
 	target := NewTarget(dev.Info(), shaders.F16)
-	if !coopmat.usable(target) {
-		t.Skipf("%s has no cooperative matrices", dev.Info().Name)
-	}
 	c := convCase{n: 1, in: 8, out: 8, h: 1, w: 1, kh: 1, kw: 1, sh: 1, sw: 1, norm: true}
 	o := c.operands(shaders.F16, random(1))
 	for i := range 8 {
@@ -67,9 +81,16 @@ func testCoopmatSaturates(t *testing.T, dev *gpu.Device) {
 	o.w[0].Data[0*8+0] = 0.5
 	o.w[0].Data[1*8+1], o.w[0].Data[1*8+2] = 1, 1
 	o.w[0].Data[2*8+3], o.w[0].Data[2*8+4] = -1, -1
-	got := kt.Decode(shaders.F16, c.run(t, dev, shaders.For(shaders.F16).ConvCoopmat, coopmat.tilings(target, c.shape())[0], shaders.F16, o))
-	if want := []float64{kt.MaxHalf / 2, kt.MaxHalf, -kt.MaxHalf, 0, 0, 0, 0, 0}; !slices.Equal(got, want) {
-		t.Errorf("%v, want %v", got, want)
+	for _, member := range matrixMembers {
+		t.Run(member.name, func(t *testing.T) {
+			if !member.usable(target) {
+				gputest.Lacks(t, dev, member.name)
+			}
+			got := kt.Decode(shaders.F16, c.run(t, dev, member.kernel(shaders.For(shaders.F16)), member.tilings(target, c.shape())[0], shaders.F16, o))
+			if want := []float64{kt.MaxHalf / 2, kt.MaxHalf, -kt.MaxHalf, 0, 0, 0, 0, 0}; !slices.Equal(got, want) {
+				t.Errorf("%v, want %v", got, want)
+			}
+		})
 	}
 }
 
@@ -122,8 +143,9 @@ func TestCoopmatTilings(t *testing.T) {
 		t.Errorf("a small layer has tiles of %dx%d blocks", c.pixels, c.blocks)
 	}
 	for in, want := range map[int]uint32{1024: 1, 8: 0, 24: 0} {
-		if c := coopmat.tilings(g, layer(32, 48, in, 256))[0]; c.constants[len(c.constants)-1] != want {
-			t.Errorf("%d channels in steps of %d blocks: aligned %d", in, c.constants[5], c.constants[len(c.constants)-1])
+		const step, aligned = 2, 7 // where they are in the constants
+		if c := coopmat.tilings(g, layer(32, 48, in, 256))[0]; c.constants[aligned] != want {
+			t.Errorf("%d channels in steps of %d blocks: aligned %d", in, c.constants[step], c.constants[aligned])
 		}
 	}
 	own := layer(36, 5, 1024, 1024) // each image has tiles of its own

@@ -25,9 +25,10 @@ type Target struct {
 
 	Tuning *Tuning // what was measured to be fastest; nil for the defaults
 
-	// What conv_coopmat needs: the size of its matrices and of the subgroups that multiply them, zero if it
-	// does not run, and how large a workgroup may be.
+	// What conv_coopmat and conv_coopmat2 need: the size of matrices, or what the sides of matrices of any size are multiples of,
+	// and the size of the subgroups that multiply them, zero if they do not run, and how large a workgroup may be.
 	Matrix         gpu.Matrix
+	Flexible       gpu.Matrix
 	Subgroup       uint32
 	MaxInvocations uint32
 	MaxShared      uint32 // bytes
@@ -55,7 +56,9 @@ func NewTarget(info gpu.Info, storage shaders.Storage) Target {
 		MaxShared:      info.Limits.MaxSharedMemory,
 	}
 	if storage == shaders.F16 {
-		t.Matrix, t.Subgroup = chooseMatrix(info)
+		if t.Matrix, t.Subgroup = chooseMatrix(info); t.Subgroup != 0 {
+			t.Flexible = chooseFlexible(info)
+		}
 	}
 	switch info.Type {
 	case gpu.CPU:

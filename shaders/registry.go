@@ -35,6 +35,7 @@ type Set struct {
 	ConvLane, ConvTile      *Kernel
 	ConvTexel               *Kernel // of F16 only, else nil
 	ConvCoopmat             *Kernel // of F16 only, else nil
+	ConvCoopmat2            *Kernel // of F16 only, else nil
 	Panels, ConvPanel       *Kernel
 	TransposeWeights        *Kernel // for ConvPanel
 	WinogradWeights         *Kernel
@@ -62,7 +63,7 @@ func All() []*Kernel {
 			all = append(all, s.ConvTexel, s.GroupNorm)
 		}
 		if s.ConvCoopmat != nil {
-			all = append(all, s.ConvCoopmat)
+			all = append(all, s.ConvCoopmat, s.ConvCoopmat2)
 		}
 	}
 	return append(all, gnFinalize, resize.Rows, resize.Columns, probes.FMA, probes.Copy)
@@ -131,9 +132,12 @@ func set(suffix, define string) Set {
 			Spec: lane, OneSubgroup: true, Int64: true})
 		set.GroupNorm = kernel(Kernel{Name: "groupnorm", Bindings: []Access{Read | Texels, Read, Write}, Push: 16, OneSubgroup: true,
 			Spec: []Spec{{"local_size_x", 8}, {"UNIT", 1}, {"GROUP", 8}}})
-		set.ConvCoopmat = kernel(Kernel{Name: "conv_coopmat", Bindings: statsBindings, Push: 36, Matrix: true, Subgroups: 18,
-			Spec: slices.Concat(conv, []Spec{{"TM", 16}, {"TN", 16}, {"TK", 16}, {"PIXELS", 128}, {"CHANNELS", 128}, {"STEP", 4},
-				{"SUB_PIXELS", 64}, {"SUB_CHANNELS", 64}, {"BUFFERS", 2}, {"SUBGROUP", 32}, {"ALIGNED", 0}, {"STATS", 0}})})
+		coopmat := slices.Concat(conv, []Spec{{"PIXELS", 128}, {"CHANNELS", 128}, {"STEP", 4}, {"SUB_PIXELS", 64}, {"SUB_CHANNELS", 64},
+			{"BUFFERS", 2}, {"SUBGROUP", 32}, {"ALIGNED", 0}, {"TN", 16}})
+		set.ConvCoopmat = kernel(Kernel{Name: "conv_coopmat", Bindings: statsBindings, Push: 36, Matrix: true, Subgroups: 15,
+			Spec: slices.Concat(coopmat, []Spec{{"TM", 16}, {"TK", 16}, {"STATS", 0}})})
+		set.ConvCoopmat2 = kernel(Kernel{Name: "conv_coopmat2", Bindings: statsBindings, Push: 36, Matrix: true, Flexible: true, Subgroups: 15,
+			Spec: slices.Concat(coopmat, []Spec{{"STATS", 0}})})
 	}
 	return set
 }

@@ -42,6 +42,7 @@ type Kernel struct {
 	Ballot      bool   // uses subgroup broadcast (GL_KHR_shader_subgroup_ballot)
 	Int64       bool   // uses 64-bit integers (the feature shaderInt64)
 	Matrix      bool   // uses cooperative matrices and fp16 arithmetic (VK_KHR_cooperative_matrix, shaderFloat16)
+	Flexible    bool   // with Matrix: matrices of any size, their elements and sums (VK_NV_cooperative_matrix2)
 	Subgroups   int    // the workgroup must be full subgroups of the size in this specialization constant; 0: any
 	SPIRV       []byte // the code of a kernel that is not of this folder; nil for the file spv/NAME.spv
 }

@@ -98,9 +98,9 @@ mesa26() {
     $sudo cp "$cache/${package##*/}.test" "$root/bitgpu/"
   done
   for package in shaders net net/resample; do
-    $sudo chroot "$root" sh -c "cd /bitgpu/$package && BITGPU_REQUIRE=conv_coopmat /bitgpu/${package##*/}.test"
+    $sudo chroot "$root" sh -c "cd /bitgpu/$package && BITGPU_REQUIRE=conv_coopmat,conv_coopmat2 /bitgpu/${package##*/}.test"
   done
-  $sudo chroot "$root" sh -c "cd /bitgpu/tests && BITGPU_REQUIRE=conv_coopmat ../tests.test -test.run '$golden'"
+  $sudo chroot "$root" sh -c "cd /bitgpu/tests && BITGPU_REQUIRE=conv_coopmat,conv_coopmat2 ../tests.test -test.run '$golden'"
 }
 
 [ $# -gt 0 ] || set -- mesa22 mesa25 mesa26 swiftshader

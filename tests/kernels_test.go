@@ -53,7 +53,7 @@ func TestGoldenKernels(t *testing.T) {
 		kernel string
 		p      bitgpu.Precision
 	}{
-		{"conv_tile", bitgpu.FP32}, {"conv_tile", bitgpu.FP16}, {"conv_coopmat", bitgpu.FP16},
+		{"conv_tile", bitgpu.FP32}, {"conv_tile", bitgpu.FP16}, {"conv_coopmat", bitgpu.FP16}, {"conv_coopmat2", bitgpu.FP16},
 	} {
 		for _, m := range []int{0, 4} {
 			for _, name := range []string{"tiny", "tiny_x2", "tiny_x3"} {

@@ -88,7 +88,7 @@ func (h *Host) Options() *gpu.Host {
 		GetInstanceProcAddr: h.loader.GetInstanceProcAddr(),
 		Features: gpu.HostFeatures{
 			Storage16: f.Storage16, Float16: f.Float16, SubgroupSizeControl: f.SubgroupSizeControl, Int64: f.Int64, BufferAddress: f.BufferAddress,
-			CooperativeMatrix: f.CooperativeMatrix,
+			CooperativeMatrix: f.CooperativeMatrix, CooperativeMatrix2: f.CooperativeMatrix2,
 		},
 	}
 }

@@ -72,7 +72,7 @@ func (d *Device) open(device string) error {
 	d.host.Queue, d.host.QueueFamily, d.host.QueueLock = vk.Address(d.queue), d.family, d.lock
 	d.host.Features = gpu.HostFeatures{
 		Storage16: f.Storage16, Float16: f.Float16, SubgroupSizeControl: f.SubgroupSizeControl, Int64: f.Int64, CooperativeMatrix: f.CooperativeMatrix,
-		BufferAddress: f.BufferAddress,
+		CooperativeMatrix2: f.CooperativeMatrix2, BufferAddress: f.BufferAddress,
 	}
 	if queues > 1 {
 		d.host.Queue, d.host.QueueLock = vk.Address(d.vk.Queue(d.family, 1)), nil

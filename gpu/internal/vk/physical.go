@@ -13,6 +13,7 @@ type Features struct {
 	TimelineSemaphore   bool
 	Int64               bool // 64-bit integers in shaders
 	CooperativeMatrix   bool // and the Vulkan memory model, which its SPIR-V needs
+	CooperativeMatrix2  bool // matrices of any size, operations on their elements, and reductions
 	BufferAddress       bool // buffers have addresses that shaders read from
 	LowPriority         bool // never found, only asked for: queues make way for all others, as far as the driver can
 }
@@ -28,6 +29,7 @@ func (f Features) bits() (bits C.uint32_t) {
 		{f.TimelineSemaphore, C.BG_FEATURE_TIMELINE_SEMAPHORE},
 		{f.Int64, C.BG_FEATURE_INT64},
 		{f.CooperativeMatrix, C.BG_FEATURE_COOPERATIVE_MATRIX},
+		{f.CooperativeMatrix2, C.BG_FEATURE_COOPERATIVE_MATRIX2},
 		{f.BufferAddress, C.BG_FEATURE_BUFFER_ADDRESS},
 		{f.LowPriority, C.BG_FEATURE_LOW_PRIORITY},
 	} {
@@ -96,6 +98,7 @@ type Physical struct {
 	Families                                       []QueueFamily
 	BudgetExtension                                bool        // VK_EXT_memory_budget
 	Matrices                                       [][3]uint32 // M, N, K of fp16 products with fp32 sums, of a subgroup
+	FlexibleMatrices                               [][3]uint32 // what M, N, K may be multiples of (CooperativeMatrix2)
 
 	in *Instance
 	c  C.bgPhysical
@@ -131,6 +134,7 @@ func (in *Instance) Describe(handle PhysicalDevice, apiVersion uint32) (*Physica
 		TimelineSemaphore:   c.features&C.BG_FEATURE_TIMELINE_SEMAPHORE != 0,
 		Int64:               c.features&C.BG_FEATURE_INT64 != 0,
 		CooperativeMatrix:   c.features&C.BG_FEATURE_COOPERATIVE_MATRIX != 0,
+		CooperativeMatrix2:  c.features&C.BG_FEATURE_COOPERATIVE_MATRIX2 != 0,
 		BufferAddress:       c.features&C.BG_FEATURE_BUFFER_ADDRESS != 0,
 	}
 	p.Limits = limitsOf(c)
@@ -146,6 +150,9 @@ func (in *Instance) Describe(handle PhysicalDevice, apiVersion uint32) (*Physica
 	}
 	for _, m := range c.matrices[:c.matrixCount] {
 		p.Matrices = append(p.Matrices, to[[3]uint32](m))
+	}
+	for _, m := range c.flexible[:c.flexibleCount] {
+		p.FlexibleMatrices = append(p.FlexibleMatrices, to[[3]uint32](m))
 	}
 	return p, nil
 }

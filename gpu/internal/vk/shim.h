@@ -28,6 +28,7 @@ enum {
     BG_EXT_VULKAN_MEMORY_MODEL = 64,
     BG_EXT_COOPERATIVE_MATRIX = 128,
     BG_EXT_BUFFER_DEVICE_ADDRESS = 256,
+    BG_EXT_COOPERATIVE_MATRIX2 = 1024,
     BG_EXT_GLOBAL_PRIORITY = 512,  // switched on only for BG_FEATURE_LOW_PRIORITY
 };
 
@@ -40,6 +41,8 @@ enum {
     BG_FEATURE_INT64 = 16,
     BG_FEATURE_COOPERATIVE_MATRIX = 32,  // with the memory model, which SPIR-V then needs
     BG_FEATURE_BUFFER_ADDRESS = 64,
+    BG_FEATURE_COOPERATIVE_MATRIX2 = 256,  // flexible dimensions, operations per element, reductions, and maintenance4 of
+                                           // Vulkan 1.3, which its SPIR-V needs
     BG_FEATURE_LOW_PRIORITY = 128,  // never found, only asked for: queues of the lowest priority
 };
 
@@ -100,6 +103,8 @@ typedef struct bgPhysical {
     VkQueueFamilyProperties families[BG_MAX_FAMILIES];
     uint32_t matrixCount;
     uint32_t matrices[BG_MAX_MATRICES][3];  // M, N, K of fp16 products with fp32 sums, of a subgroup
+    uint32_t flexibleCount;
+    uint32_t flexible[BG_MAX_MATRICES][3];  // what M, N, K may be multiples of, of the same
 } bgPhysical;
 
 // Instances and validation messages: shim_instance.c

@@ -21,6 +21,7 @@ static const struct {
     {"VK_KHR_portability_subset", BG_EXT_PORTABILITY_SUBSET},
     {"VK_KHR_vulkan_memory_model", BG_EXT_VULKAN_MEMORY_MODEL},
     {"VK_KHR_cooperative_matrix", BG_EXT_COOPERATIVE_MATRIX},
+    {"VK_NV_cooperative_matrix2", BG_EXT_COOPERATIVE_MATRIX2},
     {"VK_KHR_buffer_device_address", BG_EXT_BUFFER_DEVICE_ADDRESS},
 };
 enum { EXTENSIONS = sizeof extensionNames / sizeof *extensionNames };
@@ -104,6 +105,8 @@ typedef struct {
     VkPhysicalDeviceTimelineSemaphoreFeatures timeline;
     VkPhysicalDeviceVulkanMemoryModelFeatures memoryModel;
     VkPhysicalDeviceCooperativeMatrixFeaturesKHR matrix;
+    VkPhysicalDeviceCooperativeMatrix2FeaturesNV matrix2;
+    VkPhysicalDeviceMaintenance4Features maintenance4;
     VkPhysicalDeviceBufferDeviceAddressFeatures address;
 } featureChain;
 
@@ -115,6 +118,8 @@ static void link(featureChain *f, const bgPhysical *p) {
     f->timeline.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_TIMELINE_SEMAPHORE_FEATURES;
     f->memoryModel.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_MEMORY_MODEL_FEATURES;
     f->matrix.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_FEATURES_KHR;
+    f->matrix2.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_2_FEATURES_NV;
+    f->maintenance4.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MAINTENANCE_4_FEATURES;
     f->address.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_BUFFER_DEVICE_ADDRESS_FEATURES;
     f->head.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2;
     f->head.pNext = &f->storage;
@@ -137,6 +142,12 @@ static void link(featureChain *f, const bgPhysical *p) {
     if (offers(p, BG_EXT_COOPERATIVE_MATRIX, 0)) {
         f->matrix.pNext = f->head.pNext;
         f->head.pNext = &f->matrix;
+    }
+    if (offers(p, BG_EXT_COOPERATIVE_MATRIX2, 0) && p->apiVersion >= VK_API_VERSION_1_3) {
+        f->maintenance4.pNext = f->head.pNext;
+        f->head.pNext = &f->maintenance4;
+        f->matrix2.pNext = f->head.pNext;
+        f->head.pNext = &f->matrix2;
     }
     if (offers(p, BG_EXT_BUFFER_DEVICE_ADDRESS, VK_API_VERSION_1_2)) {
         f->address.pNext = f->head.pNext;
@@ -169,6 +180,38 @@ static VkResult findMatrices(const bgInstance *in, VkPhysicalDevice phys, bgPhys
     return r < 0 ? r : VK_SUCCESS;
 }
 
+// findFlexible lists what the sides of matrices of any size must be multiples of, for fp16 products with fp32 sums in a subgroup
+// that may be rounded to matrices of fp16.
+static VkResult findFlexible(const bgInstance *in, VkPhysicalDevice phys, bgPhysical *p) {
+    uint32_t n = 0;
+    if (in->GetPhysicalDeviceCooperativeMatrixFlexibleDimensionsPropertiesNV == NULL) return VK_SUCCESS;
+    VkResult r = in->GetPhysicalDeviceCooperativeMatrixFlexibleDimensionsPropertiesNV(phys, &n, NULL);
+    if (r != VK_SUCCESS || n == 0) return r;
+    VkCooperativeMatrixFlexibleDimensionsPropertiesNV *all = calloc(n, sizeof *all);
+    if (all == NULL) return VK_ERROR_OUT_OF_HOST_MEMORY;
+    for (uint32_t i = 0; i < n; i++) all[i].sType = VK_STRUCTURE_TYPE_COOPERATIVE_MATRIX_FLEXIBLE_DIMENSIONS_PROPERTIES_NV;
+    r = in->GetPhysicalDeviceCooperativeMatrixFlexibleDimensionsPropertiesNV(phys, &n, all);
+    for (uint32_t i = 0; r >= 0 && i < n && p->flexibleCount < BG_MAX_MATRICES; i++) {
+        const VkCooperativeMatrixFlexibleDimensionsPropertiesNV *m = &all[i];
+        if (m->scope != VK_SCOPE_SUBGROUP_KHR || m->saturatingAccumulation || m->AType != VK_COMPONENT_TYPE_FLOAT16_KHR ||
+            m->BType != VK_COMPONENT_TYPE_FLOAT16_KHR || m->CType != VK_COMPONENT_TYPE_FLOAT32_KHR ||
+            m->ResultType != VK_COMPONENT_TYPE_FLOAT32_KHR)
+            continue;
+        for (uint32_t k = 0; k < n; k++) {
+            if (all[k].scope != m->scope || all[k].CType != VK_COMPONENT_TYPE_FLOAT16_KHR ||
+                m->MGranularity % all[k].MGranularity != 0 || m->NGranularity % all[k].NGranularity != 0)
+                continue;
+            uint32_t *size = p->flexible[p->flexibleCount++];
+            size[0] = m->MGranularity;
+            size[1] = m->NGranularity;
+            size[2] = m->KGranularity;
+            break;
+        }
+    }
+    free(all);
+    return r < 0 ? r : VK_SUCCESS;
+}
+
 VkResult bgDescribe(const bgInstance *in, VkPhysicalDevice phys, uint32_t apiVersion, bgPhysical *p) {
     memset(p, 0, sizeof *p);
     in->GetPhysicalDeviceProperties(phys, &p->properties);
@@ -189,6 +232,12 @@ VkResult bgDescribe(const bgInstance *in, VkPhysicalDevice phys, uint32_t apiVer
     if (f.matrix.cooperativeMatrix && f.memoryModel.vulkanMemoryModel) {
         p->features |= BG_FEATURE_COOPERATIVE_MATRIX;
         r = findMatrices(in, phys, p);
+        if (r != VK_SUCCESS) return r;
+    }
+    if (p->features & BG_FEATURE_COOPERATIVE_MATRIX && f.maintenance4.maintenance4 &&
+        f.matrix2.cooperativeMatrixFlexibleDimensions && f.matrix2.cooperativeMatrixPerElementOperations && f.matrix2.cooperativeMatrixReductions) {
+        p->features |= BG_FEATURE_COOPERATIVE_MATRIX2;
+        r = findFlexible(in, phys, p);
         if (r != VK_SUCCESS) return r;
     }
 
@@ -257,6 +306,8 @@ VkResult bgCreateDevice(const bgInstance *in, VkPhysicalDevice phys, const bgPhy
     f.float16.shaderFloat16 = (features & BG_FEATURE_FLOAT16) != 0;
     f.sizes.subgroupSizeControl = f.sizes.computeFullSubgroups = (features & BG_FEATURE_SUBGROUP_SIZE_CONTROL) != 0;
     f.matrix.cooperativeMatrix = f.memoryModel.vulkanMemoryModel = (features & BG_FEATURE_COOPERATIVE_MATRIX) != 0;
+    f.maintenance4.maintenance4 = f.matrix2.cooperativeMatrixFlexibleDimensions = f.matrix2.cooperativeMatrixPerElementOperations =
+        f.matrix2.cooperativeMatrixReductions = (features & BG_FEATURE_COOPERATIVE_MATRIX2) != 0;
     f.address.bufferDeviceAddress = (features & BG_FEATURE_BUFFER_ADDRESS) != 0;
     f.address.bufferDeviceAddressCaptureReplay = f.address.bufferDeviceAddressMultiDevice = VK_FALSE;
     f.timeline.timelineSemaphore = (features & BG_FEATURE_TIMELINE_SEMAPHORE) != 0;

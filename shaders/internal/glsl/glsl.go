@@ -54,7 +54,11 @@ func (c Compiler) Compile(dir string, k *shaders.Kernel) ([]byte, error) {
 	}
 	out.Close()
 	defer os.Remove(out.Name())
-	args := []string{"-V", "--quiet", "--target-env", "vulkan1.1", "-I" + dir, "-o", out.Name()}
+	target := "vulkan1.1"
+	if k.Flexible {
+		target = "vulkan1.3" // the compiler knows GL_NV_cooperative_matrix2 from SPIR-V 1.6 on
+	}
+	args := []string{"-V", "--quiet", "--target-env", target, "-I" + dir, "-o", out.Name()}
 	for _, d := range k.Defines {
 		args = append(args, "-D"+d)
 	}
