@@ -191,6 +191,7 @@ func TestCoopmatIsChosen(t *testing.T) {
 		want   string
 	}{
 		"GPU":           {func(*Target) {}, "conv_coopmat"},
+		"of any size":   {func(g *Target) { g.Flexible = gpu.Matrix{M: 16, N: 16, K: 16} }, "conv_coopmat"},
 		"fp32":          {func(g *Target) { g.Storage, g.Matrix, g.Subgroup = shaders.F32, gpu.Matrix{}, 0 }, "conv_tile"},
 		"no matrices":   {func(g *Target) { g.Matrix, g.Subgroup = gpu.Matrix{}, 0 }, "conv_tile"},
 		"little memory": {func(g *Target) { g.MaxShared = 1 << 10 }, "conv_tile"},
