@@ -3,7 +3,7 @@ package gpu
 import (
 	"time"
 
-	"github.com/bitgpu/bitgpu/internal/background"
+	"github.com/bitgpu/bitgpu/gpu/internal/background"
 )
 
 // This file owns Options.LowPriority.
