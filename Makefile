@@ -88,7 +88,7 @@ cross: deps
 	$(ARM64) go build -o bin/linux-arm64/ ./cmd/bitgpu
 	$(ARM64) go vet ./...
 	$(ON_ARM64) ./loader ./loader/index ./loader/demo ./net/head
-	$(ON_ARM64) -run "Arena|Graph|Infer|Params|Plan|Tilings" -skip Variants ./net
+	$(ON_ARM64) -run "Arena|Graph|Infer|Params|Plan|Tilings" -skip "Variants|ConvPanelTilings" ./net
 	$(WINDOWS) go build -tags desktop -o bin/windows-amd64/ ./cmd/bitgpu
 	$(WINDOWS) go vet -tags desktop ./...
 	go test -count=1 -run TestMacOS ./tests
