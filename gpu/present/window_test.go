@@ -5,31 +5,16 @@ package present
 // The tests here open windows, on a virtual display where CI has no other (make test-desktop).
 
 import (
-	"os"
 	"runtime"
 	"runtime/debug"
 	"testing"
 
 	"github.com/go-gl/glfw/v3.3/glfw"
+
+	"github.com/bitgpu/bitgpu/tests/mainthread"
 )
 
-// Window systems want their calls from the thread that the program began on, so all of a test runs there.
-func init() { runtime.LockOSThread() }
-
-var onMain = make(chan func())
-
-func TestMain(m *testing.M) {
-	code := make(chan int)
-	go func() { code <- m.Run() }()
-	for {
-		select {
-		case f := <-onMain:
-			f()
-		case c := <-code:
-			os.Exit(c)
-		}
-	}
-}
+func TestMain(m *testing.M) { mainthread.Run(m) } // all of a test of a window runs on the main thread
 
 // window is a window of a test and the device that it is on.
 type window struct {
@@ -51,9 +36,7 @@ func (w *window) Fatal(args ...any) {
 // withWindow runs a test with a window of 320x240, under the validation layer, which must have nothing to say.
 func withWindow(t *testing.T, test func(w *window)) {
 	t.Helper()
-	done := make(chan struct{})
-	onMain <- func() {
-		defer close(done)
+	mainthread.Do(func() {
 		defer func() {
 			if r := recover(); r != nil && r != any(abandoned{}) {
 				panic(r)
@@ -87,8 +70,7 @@ func withWindow(t *testing.T, test func(w *window)) {
 		if err := w.in.Close(); err != nil {
 			t.Error(err)
 		}
-	}
-	<-done
+	})
 }
 
 // open opens a device for the window.

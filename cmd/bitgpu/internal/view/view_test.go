@@ -15,33 +15,17 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"runtime"
 	"testing"
 	"time"
 
 	"github.com/bitgpu/bitgpu"
 	"github.com/bitgpu/bitgpu/loader"
+	"github.com/bitgpu/bitgpu/tests/mainthread"
 )
 
 var update = flag.Bool("update", false, "rewrite the pictures in testdata")
 
-// Window systems want their calls from the thread that the program began on, so all windows are opened by TestMain.
-func init() { runtime.LockOSThread() }
-
-var onMain = make(chan func())
-
-func TestMain(m *testing.M) {
-	code := make(chan int)
-	go func() { code <- m.Run() }()
-	for {
-		select {
-		case f := <-onMain:
-			f()
-		case c := <-code:
-			os.Exit(c)
-		}
-	}
-}
+func TestMain(m *testing.M) { mainthread.Run(m) }
 
 // run runs a viewer on the main thread.
 func run(t *testing.T, o Options) error {
@@ -55,9 +39,9 @@ func run(t *testing.T, o Options) error {
 	if o.TopK == 0 {
 		o.TopK = 5
 	}
-	done := make(chan error)
-	onMain <- func() { done <- Run(ctx, o) }
-	return <-done
+	var err error
+	mainthread.Do(func() { err = Run(ctx, o) })
+	return err
 }
 
 const photos = "../../../../docs/photos"
