@@ -13,7 +13,7 @@ import (
 
 // TestPanelTilings: what is planned covers the products exactly, and stays within the limits of kernel and device.
 func TestPanelTilings(t *testing.T) {
-	target := Target{Panel: true, MaxInvocations: 1024, MaxShared: 32 << 10}
+	target := Target{Panel: true, MaxInvocations: 1024}
 	for _, c := range []convCase{
 		{n: 1, in: 64, out: 64, h: 56, w: 56, kh: 1, kw: 1}, {n: 1, in: 4096, out: 1024, h: 12, w: 12, kh: 1, kw: 1},
 		{n: 2, in: 8, out: 8, h: 1, w: 1, kh: 1, kw: 1}, {n: 1, in: 104, out: 24, h: 5, w: 7, kh: 3, kw: 3},
@@ -26,20 +26,27 @@ func TestPanelTilings(t *testing.T) {
 			t.Errorf("%v: no tiling", c)
 		}
 		for _, k := range tilings {
-			switch subgroups := k.chunks * k.tiles; {
-			case k.kc*k.chunks*k.parts != shape.productsOf():
+			subgroups := k.chunks * k.rows * k.groups
+			switch {
+			case k.kc*k.chunks != shape.productsOf():
 				t.Errorf("%v: %+v makes other than %d products", c, k, shape.productsOf())
-			case k.v*k.p%k.chunks != 0 || shape.out.C%(k.v*k.tiles) != 0:
-				t.Errorf("%v: %+v leaves vectors or channels over", c, k)
-			case subgroups > panelSubgroups || subgroups*8 > 1024 || subgroups*k.v*k.p*32 > 32<<10:
+			case shape.out.C%k.rows != 0:
+				t.Errorf("%v: %+v leaves channels over", c, k)
+			case subgroups*panelLanes > 1024:
 				t.Errorf("%v: %+v passes a limit", c, k)
+			}
+			// conv_panel divides by multiplying.
+			for i := range subgroups {
+				if i*ceilDiv(1<<16, k.chunks)>>16 != i/k.chunks || i*ceilDiv(1<<16, k.rows)>>16 != i/k.rows {
+					t.Errorf("%v: %+v does not divide %d", c, k, i)
+				}
 			}
 		}
 	}
 }
 
-// widePicture has more tiles of pixels than conv_panel tells apart without WIDE.
-const widePicture = 9*panelGrid + 100
+// widePicture takes more workgroups than two look-ups of conv_panel tell apart.
+const widePicture = 1100*panelSubgroups*10 + 3
 
 // TestConvPanel compares conv_panel, with what packs its operands, with float64.
 func TestConvPanel(t *testing.T) {
@@ -56,11 +63,11 @@ func TestConvPanel(t *testing.T) {
 			{n: 1, in: 9, out: 33, h: 10, w: 12, kh: 3, kw: 3, sh: 2, sw: 2, ph: 1, pw: 1, norm: true},      // every second pixel
 			{n: 2, in: 7, out: 64, h: 33, w: 17, kh: 7, kw: 4, sh: 2, sw: 1, ph: 3, pw: 2},                  // the stem
 			{n: 3, in: 24, out: 16, h: 6, w: 5, kh: 1, kw: 1, sh: 1, sw: 1, own: true},                      // weights of its own for every image
-			{n: 34, in: 8, out: 16, h: 2, w: 4, kh: 1, kw: 1, sh: 1, sw: 1, own: true},                      // more images than one look-up knows
+			{n: 34, in: 8, out: 16, h: 2, w: 4, kh: 1, kw: 1, sh: 1, sw: 1, own: true},                      // more images than subgroups
 			{n: 1, in: 8 * 76, out: 16, h: 3, w: 8, kh: 1, kw: 1, sh: 1, sw: 1, norm: true, residual: true}, // many products
 			{n: 1, in: 8, out: 8 * 70, h: 2, w: 4, kh: 1, kw: 1, sh: 1, sw: 1, norm: true},                  // many channels
-			{n: 1, in: 8 * 131, out: 8, h: 2, w: 4, kh: 1, kw: 1, sh: 1, sw: 1, residual: true},             // products that few numbers divide: in parts
-			{n: 1, in: 8, out: 8, h: 1, w: widePicture, kh: 1, kw: 1, sh: 1, sw: 1, norm: true},             // more tiles than two look-ups know
+			{n: 1, in: 8 * 131, out: 8, h: 2, w: 4, kh: 1, kw: 1, sh: 1, sw: 1, residual: true},             // products that few numbers divide
+			{n: 1, in: 8, out: 8, h: 1, w: widePicture, kh: 1, kw: 1, sh: 1, sw: 1, norm: true},             // more workgroups than two look-ups know
 		} {
 			t.Run(s.String()+"/"+c.String(), func(t *testing.T) {
 				t.Parallel()
@@ -118,7 +125,7 @@ func (c convCase) runPanel(t *testing.T, dev *gpu.Device, target Target, o opera
 		tiles := ceilDiv(shape.out.Pixels(), tiling.p)
 		v := newValue("v", int64(tiles*tiling.p*shape.productsOf())*4)
 		p.panelInput("conv", shape, tiling, 0, shape.out.Pixels(), xv, nv, v)
-		p.panelProducts("conv", shape, tiling, 0, tiles, 0, v, p.panelSums("conv", shape, tiling), rv, y)
+		p.multiplyPanels("conv", shape, tiling, 0, tiles, 0, v, rv, y)
 	}
 	for _, v := range []*value{xv, nv, rv, y} {
 		v.last = len(p.Steps) - 1
@@ -181,11 +188,46 @@ func buffer(t *testing.T, dev *gpu.Device, content []byte, size int64) *gpu.Buff
 // TestPanelPlanLimit: what conv_panel cannot tell apart is an error, not another image's result.
 func TestPanelPlanLimit(t *testing.T) {
 	target := someTarget(shaders.F16)
-	target.Panel, target.MaxInvocations, target.MaxShared, target.MaxRange = true, 1024, 32<<10, 1<<40
+	target.Panel, target.MaxInvocations, target.MaxRange, target.MaxGroups = true, 1024, 1<<40, [3]uint32{1 << 30, 1 << 30, 1 << 30}
 	g := newGraph(t, smallConfig(), 32, 32, Outputs{Logits: true})
 	for batch, want := range map[int]error{panelGrid: nil, panelGrid + 1: ErrTooLarge} {
 		if _, err := NewPlan(g, target, nil, batch, Pixels); !errors.Is(err, want) {
 			t.Errorf("a batch of %d: %v, want %v", batch, err, want)
+		}
+	}
+}
+
+// TestPanelParts: a layer with more workgroups than a dispatch may have is cut into dispatches that make all of it.
+func TestPanelParts(t *testing.T) {
+	target := someTarget(shaders.F16)
+	target.Panel, target.MaxInvocations, target.MaxRange = true, 1024, 1<<40
+	for _, c := range []convCase{
+		{n: 300, in: 512, out: 2048, h: 20, w: 20, kh: 1, kw: 1, sh: 1, sw: 1},          // pictures
+		{n: 36, in: 8, out: 4096, h: 1, w: 9000, kh: 1, kw: 1, sh: 1, sw: 1, own: true}, // Winograd's tiles
+	} {
+		p := newPlanner(&Plan{Graph: &Graph{}, Target: target, Batch: c.n})
+		shape, x, y := c.shape(), newValue("x", 1), newValue("y", 1)
+		const flops = 1e12
+		if c.own {
+			tiling := choosePanel(target, shape)
+			p.multiplyPanels("conv", shape, tiling, 0, ceilDiv(shape.out.Pixels(), tiling.p), flops, x, x, y)
+		} else {
+			p.panels("conv", shape, flops, x, x, x, y)
+		}
+		var done int64
+		parts := 0
+		for _, s := range p.Steps {
+			if s.Kernel != p.kernels.ConvPanel {
+				continue
+			}
+			if s.Groups[0] > panelGrid || s.Groups[1] != 1 || s.Groups[2] != 1 {
+				t.Errorf("%v: a step of %v workgroups", c, s.Groups)
+			}
+			done += s.FLOPs
+			parts++
+		}
+		if parts < 2 || done != flops {
+			t.Errorf("%v: %d parts make %d of %d", c, parts, done, int64(flops))
 		}
 	}
 }

@@ -103,7 +103,7 @@ func NewPlan(g *Graph, t Target, w Winograd, batch int, input InputKind) (*Plan,
 		}
 		most := t.MaxGroups
 		if s.Kernel == shaders.For(t.Storage).ConvPanel {
-			most = [3]uint32{min(most[0], panelWide), min(most[1], panelGrid), min(most[2], panelGrid)}
+			most[0] = min(most[0], panelGrid)
 		}
 		for i, n := range s.Groups {
 			if n > most[i] {

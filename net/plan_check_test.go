@@ -79,12 +79,6 @@ func (c *planCheck) step(s *Step) {
 			c.t.Errorf("%s: binding %d, %s, is %d bytes at %d", s.Name, i, r.Name, r.Size, r.Offset)
 		}
 		if k.Bindings[i]&shaders.ReadWrite == shaders.Read {
-			if isPanel(s) && i == 3 && s.Spec[8] == 1 { // ADD: the sums of its own pixels
-				for _, p := range c.panelPixels(s, r, 32) {
-					c.checkHolds(s, Ref{r.Space, r.Name, p.from, p.to - p.from}, c.arena)
-				}
-				continue
-			}
 			c.read(s, r)
 		}
 	}
@@ -136,6 +130,8 @@ func isConv(s *Step) bool { return strings.HasPrefix(s.Kernel.Name, "conv_") }
 // result is the binding that a step's result goes to.
 func result(s *Step) int {
 	switch {
+	case isPanel(s):
+		return 3
 	case isConv(s):
 		return 4
 	case strings.HasPrefix(s.Kernel.Name, "winograd_output"):
@@ -151,16 +147,26 @@ func leavesStats(s *Step) bool {
 
 func isPanel(s *Step) bool { return strings.HasPrefix(s.Kernel.Name, "conv_panel") }
 
+// field is a push constant of a step, those that are addresses apart.
+func field(s *Step, i int) int64 { return int64(binary.LittleEndian.Uint32(s.Push[4*i:])) }
+
+// Some of those of conv_panel.
+const (
+	panelBegin   = 3
+	panelRows    = 8
+	panelColumns = 12
+	panelAcross  = 13
+	panelStep    = 17
+)
+
 // isDynamic reports whether strides and the residual are among a convolution's push constants (DYNAMIC of shaders/conv.glsl).
 func isDynamic(s *Step) bool { return s.Kernel.Push == 48 }
 
 // residual is the binding of what a step adds to its result, the last binding; 0 if there is none. The two may be the same bytes, or none may be.
 func residual(s *Step) int {
 	switch {
-	case isPanel(s) && s.Spec[7] == 1: // RESIDUAL
+	case isPanel(s) && field(s, panelStep) == 1:
 		return 2
-	case isPanel(s) && s.Spec[8] == 1 && s.Spec[9] == 0: // ADD, not LAST: its sums so far
-		return 3
 	case isPanel(s):
 	case isConv(s) && (isDynamic(s) && s.Push[44] == 1 || !isDynamic(s) && s.Spec[8] == 1):
 		return 3
@@ -202,10 +208,9 @@ func (c *planCheck) write(s *Step, binding int, r Ref) {
 // written is which bytes of its result a step writes: of a convolution the planes of its dispatch, of
 // Winograd's last step its images.
 func (c *planCheck) written(s *Step, r Ref) []piece {
-	field := func(i int) int64 { return int64(binary.LittleEndian.Uint32(s.Push[4*i:])) }
 	if strings.HasPrefix(s.Kernel.Name, "winograd_output") {
 		image := r.Size / int64(c.plan.Batch)
-		return []piece{{r.Offset + field(5)*image, r.Offset + (field(5)+field(6))*image, r.Name}}
+		return []piece{{r.Offset + field(s, 5)*image, r.Offset + (field(s, 5)+field(s, 6))*image, r.Name}}
 	}
 	if isPanel(s) {
 		return c.panelWritten(s, r)
@@ -214,12 +219,12 @@ func (c *planCheck) written(s *Step, r Ref) []piece {
 		return []piece{{r.Offset, r.Offset + r.Size, r.Name}}
 	}
 	images := int64(c.plan.Batch)
-	if positions := field(8); positions > 1 {
+	if positions := field(s, 8); positions > 1 {
 		images = positions
 	}
-	count, first, planes := field(5), field(6), field(7)
+	count, first, planes := field(s, 5), field(s, 6), field(s, 7)
 	plane := r.Size / images / planes
-	if want := field(2) * field(3) * 8 * c.plan.Target.Storage.Size(); plane != want {
+	if want := field(s, 2) * field(s, 3) * 8 * c.plan.Target.Storage.Size(); plane != want {
 		c.t.Errorf("%s: %s has planes of %d bytes, want %d", s.Name, r.Name, plane, want)
 	}
 	var list []piece
@@ -233,23 +238,15 @@ func (c *planCheck) written(s *Step, r Ref) []piece {
 // panelWritten is what conv_panel writes: of the planes of its dispatch the pixels of its panels.
 func (c *planCheck) panelWritten(s *Step, r Ref) []piece {
 	block := 8 * c.plan.Target.Storage.Size()
-	if s.Spec[9] == 0 { // LAST
-		block = 32
-	}
-	return c.panelPixels(s, r, block)
-}
-
-// panelPixels is where the results of a dispatch of conv_panel lie in a range with blocks of so many bytes.
-func (c *planCheck) panelPixels(s *Step, r Ref, block int64) []piece {
-	field := func(i int) int64 { return int64(binary.LittleEndian.Uint32(s.Push[4*i:])) }
-	begin, pixels, first, planes := field(4), field(5), field(6), field(7)
-	count := int64(s.Groups[1] * s.Spec[3] * s.Spec[6]) // V, TILES
-	end := min(begin+field(3)*int64(s.Spec[2]), pixels) // P
-	if images := int64(s.Groups[2]); r.Size != images*planes*pixels*block {
+	tiles, begin, pixels, first, planes := field(s, panelBegin-1), field(s, panelBegin), field(s, panelBegin+1), field(s, panelBegin+2), field(s, panelBegin+3)
+	across := field(s, panelAcross)
+	count, images := across/field(s, panelColumns)*field(s, panelRows), int64(s.Groups[0])/across
+	end := min(begin+tiles*int64(s.Spec[2]), pixels) // P
+	if r.Size != images*planes*pixels*block {
 		c.t.Errorf("%s: %s takes %d bytes, want %d images of %d planes of %d pixels", s.Name, r.Name, r.Size, images, planes, pixels)
 	}
 	var list []piece
-	for n := range int64(s.Groups[2]) {
+	for n := range images {
 		at := r.Offset + (n*planes+first)*pixels*block
 		if begin == 0 && end == pixels {
 			list = append(list, piece{at, at + count*pixels*block, r.Name})

@@ -127,6 +127,9 @@ func (p *planner) place() {
 		p.Steps[pl.step].Refs[pl.ref].Offset = pl.value.root().at
 	}
 	p.ArenaSize = p.arena.size
+	if p.Target.Panel {
+		p.ArenaSize += panelPast
+	}
 }
 
 func (v *value) root() *value {

@@ -188,7 +188,7 @@ func (t *tuner) panel(ctx context.Context, name string, c convShape, best TunedC
 		tiles := min(ceilDiv(c.out.Pixels(), tiling.p), panelGrid)
 		v := newValue("panels", int64(c.images*tiles*c.productsOf()*tiling.p)*4)
 		y := newValue("result", int64(c.images*c.out.C*c.out.Pixels())*p.blockBytes())
-		p.panelProducts(name, c, tiling, 0, tiles, 0, v, p.panelSums(name, c, tiling), y, y)
+		p.multiplyPanels(name, c, tiling, 0, tiles, 0, v, y, y)
 		var seconds float64
 		for _, s := range p.Steps {
 			one, err := t.time(ctx, s, best.Seconds)

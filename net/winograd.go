@@ -80,7 +80,7 @@ func (p *planner) winograd(m int, n Node, c convShape, x, norm, residual, y *val
 		}, x, norm, v)
 		macs := int64(positions) * int64(tiles) * int64(p.Graph.Nodes[n.In[0]].Out.C) * int64(n.Out.C)
 		if p.Target.Panel {
-			p.panelProducts(n.Name, products, tiling, 0, ceilDiv(tiles, tiling.p), 2*macs, v, p.panelSums(n.Name, products, tiling), v, z)
+			p.multiplyPanels(n.Name, products, tiling, 0, ceilDiv(tiles, tiling.p), 2*macs, v, v, z)
 		} else {
 			p.products(n.Name, products, 2*macs, v, v, v, z)
 		}

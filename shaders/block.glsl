@@ -54,7 +54,16 @@ float roundHalf(float x) {
   return abs(x) < 6.103515625e-5 ? subnormal : normal;
 }
 
-uint packPair(float a, float b) { return packHalf2x16(vec2(roundHalf(a), roundHalf(b))); }
+// The bits of roundHalf(x), without packHalf2x16, for which lavapipe's compiler makes branches. Adding 0.5 rounds subnormal values
+// and leaves them in the lowest bits.
+uint bitsOfHalf(float x) {
+  uint u = floatBitsToUint(x), a = min(u & 0x7fffffffu, 0x477fe000u); // at most 65504
+  precise float shifted = uintBitsToFloat(a) + 0.5;
+  uint normal = ((a + 0xfffu + ((a >> 13) & 1u)) >> 13) - 0x1c000u;
+  return ((u >> 16) & 0x8000u) | (a < 0x38800000u ? floatBitsToUint(shifted) - 0x3f000000u : normal);
+}
+
+uint packPair(float a, float b) { return bitsOfHalf(a) | bitsOfHalf(b) << 16; }
 
 Quad pack(float v[4]) { return Quad(uvec2(packPair(v[0], v[1]), packPair(v[2], v[3]))); }
 
