@@ -39,9 +39,12 @@ const (
 // panelBytes is how much memory panels should take: a layer whose operand takes more is cut up.
 const panelBytes = 24 << 20
 
-// panelBlocks is how many blocks an invocation of panels makes, if that divides them: what it does once for all is half of
+// panelBlocks is how many blocks of the operand are read together, if that divides them: what is done once for all is half of
 // the time with one.
 const panelBlocks = 4
+
+// panelPart is how many pixels a workgroup brings into panels that takes no statistics.
+const panelPart = 256
 
 // productsOf is the number of products that make one value.
 func (c convShape) productsOf() int { return 8 * c.kh * c.kw * c.in.C }
@@ -72,7 +75,7 @@ func panelTilings(t Target, c convShape) []panelTiling {
 				continue
 			}
 			for _, tile.groups = range slices.Compact([]int{units / tile.rows, 1}) {
-				for _, tile.p = range []int{10, 8, 14, 12, 9, 7, 6, 5, 4} {
+				for _, tile.p = range []int{10, 8, 14, 12, 6, 4} { // panels stores two at once
 					all = append(all, tile)
 				}
 			}
@@ -104,36 +107,78 @@ func (t panelTiling) constants() []uint32 {
 }
 
 // panels plans a convolution: slices of pixels are brought into panels and multiplied, one after the other.
-func (p *planner) panels(name string, c convShape, flops int64, x, norm, residual, y *value) {
+func (p *planner) panels(name string, c convShape, flops int64, x, norm, residual, y any) {
 	t := choosePanel(p.Target, c)
-	perTile := int64(c.images) * int64(c.productsOf()) * int64(t.p) * 4
-	tiles := ceilDiv(c.out.Pixels(), t.p)
-	most := int(min(max(panelBytes/perTile, 1), int64(max(panelGrid/c.images, 1)*t.groups), int64(tiles)))
-	most = ceilDiv(tiles, ceilDiv(tiles, most)) // equal slices
+	tiles, most := ceilDiv(c.out.Pixels(), t.p), t.slice(c)
 	for first := 0; first < tiles; first += most {
 		slice := min(most, tiles-first)
 		begin := first * t.p
 		pixels := min(slice*t.p, c.out.Pixels()-begin)
-		v := newValue(name+".panels", int64(slice)*perTile)
+		v := newValue(name+".panels", int64(slice)*t.bytes(c))
 		p.panelInput(name, c, t, begin, pixels, x, norm, v)
 		p.multiplyPanels(name, c, t, begin, slice, share(flops, begin, pixels, c.out.Pixels()), v, residual, y)
 	}
 }
 
+// bytes is what the panels of so many pixels of all images take.
+func (t panelTiling) bytes(c convShape) int64 {
+	return int64(c.images) * int64(c.productsOf()) * int64(t.p) * 4
+}
+
+// slice is how many tiles of pixels are brought into panels at once.
+func (t panelTiling) slice(c convShape) int {
+	tiles := ceilDiv(c.out.Pixels(), t.p)
+	most := int(min(max(panelBytes/t.bytes(c), 1), int64(max(panelGrid/c.images, 1)*t.groups), int64(tiles)))
+	return ceilDiv(tiles, ceilDiv(tiles, most)) // equal slices
+}
+
+// unit is how the kernels that bring an operand into panels share its blocks out and normalize them (shaders/unit.glsl), given
+// their pixels or tiles: their first specialization constants, and how many they take at once. They take the statistics where
+// norm is the weights of GroupNorm.
+func (p *planner) unit(c convShape, norm any, pixels int) (spec []uint32, unit, part int) {
+	mode, unit, group, part := flag(c.norm), gcd(c.in.C, panelBlocks), panelLanes, min(panelPart, pixels)
+	if _, weights := norm.(Ref); weights {
+		mode, group, part = 2, 8*c.in.C/p.Graph.Config.Groups, pixels
+		for unit = wholeGroups(group); 2*unit <= panelBlocks && c.in.C%(8*unit) == 0; unit *= 2 {
+		}
+	}
+	return []uint32{panelLanes, mode, uint32(unit), uint32(gcd(unit, panelBlocks)), uint32(group)}, unit, part
+}
+
+// wholeGroups is the fewest blocks that are whole groups of so many channels.
+func wholeGroups(channels int) int { return channels / gcd(channels, 8) }
+
+// takesStatistics reports whether what brings a normalized value into panels takes the statistics too: there is one such step.
+func (p *planner) takesStatistics(norm int) bool {
+	n, readers := p.Graph.Nodes[norm], p.Graph.readers(norm)
+	if !p.Target.Panel || len(readers) != 1 || p.Graph.Nodes[readers[0]].Op != Conv {
+		return false
+	}
+	if groups := p.Graph.Config.Groups; n.Out.C%8 != 0 || blocks(n.Out.C)%wholeGroups(n.Out.C/groups) != 0 {
+		return false
+	}
+	if p.Winograd[p.Graph.Nodes[readers[0]].Name] != 0 {
+		return true
+	}
+	c := p.Graph.convShape(readers[0], p.Batch)
+	t := choosePanel(p.Target, c)
+	return t.slice(c) == ceilDiv(c.out.Pixels(), t.p)
+}
+
 // panelInput brings the operand of so many pixels, from begin on, into panels.
-func (p *planner) panelInput(name string, c convShape, t panelTiling, begin, pixels int, x, norm, v *value) {
-	together := gcd(c.in.C, panelBlocks)
+func (p *planner) panelInput(name string, c convShape, t panelTiling, begin, pixels int, x, norm, v any) {
+	spec, unit, part := p.unit(c, norm, pixels)
+	part += part % 2
 	p.step(Step{
 		Name: name + ".panels", Kernel: p.kernels.Panels,
-		Spec: []uint32{64, uint32(t.p), uint32(c.kh), uint32(c.kw), uint32(c.sh), uint32(c.sw),
-			uint32(c.ph), uint32(c.pw), flag(c.norm), panelLanes, uint32(together)},
-		Push:   shaders.Push(c.in.H, c.in.W, c.out.W, c.in.C, begin, pixels),
-		Groups: [3]uint32{uint32(ceilDiv(pixels, 64)), uint32(c.kh * c.kw * c.in.C / together), uint32(c.images)},
+		Spec:   append(spec, uint32(t.p), uint32(c.kh), uint32(c.kw), uint32(c.sh), uint32(c.sw), uint32(c.ph), uint32(c.pw)),
+		Push:   shaders.Push(c.in.H, c.in.W, c.out.W, c.in.C, begin, pixels, part, p.Graph.Config.NormEps),
+		Groups: [3]uint32{uint32(c.in.C / unit), uint32(ceilDiv(pixels, part)), uint32(c.images)},
 	}, x, norm, v)
 }
 
 // multiplyPanels multiplies panels of so many tiles from the pixel begin on.
-func (p *planner) multiplyPanels(name string, c convShape, t panelTiling, begin, tiles int, flops int64, v, residual, y *value) {
+func (p *planner) multiplyPanels(name string, c convShape, t panelTiling, begin, tiles int, flops int64, v, residual, y any) {
 	perBlock := int64(c.positions*c.productsOf()) * p.blockBytes()
 	columns := ceilDiv(tiles, t.groups)
 	most := min(c.out.C, max(panelGrid/(columns*c.images), 1)*t.rows)

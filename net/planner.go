@@ -169,11 +169,14 @@ const tableSize = 3 * 256 * 4
 func (p *planner) conv(i int, n Node) {
 	c := p.Graph.convShape(i, p.Batch)
 	x := p.values[n.In[0]]
-	norm, residual := x, x // bound, but not read unless the layer has them
+	var norm any = x // bound, but not read unless the layer is normalized; the residual likewise
 	if in := p.Graph.Nodes[n.In[0]]; c.norm {
 		x, norm = p.values[in.In[0]], p.values[n.In[0]]
-		residual = x
+		if p.takesStatistics(n.In[0]) {
+			norm = normWeights(in)
+		}
 	}
+	residual := x
 	y := newValue(n.Name, p.activation(n.Out))
 	p.values[i] = y
 	if c.residual {
@@ -199,7 +202,7 @@ func (p *planner) conv(i int, n Node) {
 
 // products runs a member of the convolution family with the weights of the layer of that name, in parts
 // if the device does not bind all of them at once.
-func (p *planner) products(name string, c convShape, flops int64, x, norm, residual, y *value) {
+func (p *planner) products(name string, c convShape, flops int64, x *value, norm any, residual, y *value) {
 	m, tiling := chooseConv(p.Target, c)
 	c.stats = c.stats && tiling.chunk > 0
 	var part any = y // bound, but not written unless the layer leaves statistics

@@ -33,13 +33,21 @@ const (
 	mostMerges = 1 << 15
 )
 
+// normWeights are gamma and beta of a GroupNorm.
+func normWeights(n Node) Ref {
+	return Ref{Space: WeightSpace, Name: n.Name, Size: int64(n.Out.C) * 8}
+}
+
 // normReLU leaves the scale and shift of every image and channel, which the readers apply.
 func (p *planner) normReLU(i int, n Node) {
+	if p.takesStatistics(i) {
+		return
+	}
 	groups := p.Graph.Config.Groups
 	x, planes := p.values[n.In[0]], blocks(n.Out.C)
 	affine := newValue(n.Name, int64(p.Batch)*int64(planes)*64)
 	p.values[i] = affine
-	weights := Ref{Space: WeightSpace, Name: n.Name, Size: int64(n.Out.C) * 8}
+	weights := normWeights(n)
 	if p.Target.Texel && x.stats == nil {
 		size := n.Out.C / groups
 		unit := size / gcd(size, 8)

@@ -44,7 +44,7 @@ func (c convShape) products(m, images int) convShape {
 
 // winograd plans a convolution in three steps: transformed tiles of the operand, their products with
 // the transformed weights of each position, and back. As many images at a time as the device can bind.
-func (p *planner) winograd(m int, n Node, c convShape, x, norm, residual, y *value) {
+func (p *planner) winograd(m int, n Node, c convShape, x *value, norm any, residual, y *value) {
 	positions := (m + 2) * (m + 2)
 	tilesY, tilesX := ceilDiv(n.Out.H, m), ceilDiv(n.Out.W, m)
 	size := func(blocks, images int) int64 {
@@ -64,24 +64,26 @@ func (p *planner) winograd(m int, n Node, c convShape, x, norm, residual, y *val
 	for first := 0; first < p.Batch; first += most {
 		images := min(most, p.Batch-first)
 		tiles := images * tilesY * tilesX
-		grid := uint32(ceilDiv(2*tiles, local)) // an invocation makes half a block
 		products := c.products(m, images)
-		var tiling panelTiling
-		v := newValue(n.Name+".input", size(c.in.C, images))
-		if p.Target.Panel {
-			tiling = choosePanel(p.Target, products)
-			v.size = int64(positions*ceilDiv(tiles, tiling.p)*tiling.p) * int64(c.in.C) * 32
-		}
-		z := newValue(n.Name+".products", size(c.out.C, images))
-		p.step(Step{
-			Name: n.Name + ".input", Kernel: p.kernels.WinogradInput, Spec: []uint32{uint32(local), uint32(m), flag(c.norm), uint32(tiling.p)},
-			Push:   shaders.Push(c.in.H, c.in.W, tilesY, tilesX, c.in.C, first, images),
-			Groups: [3]uint32{grid, uint32(c.in.C), 1},
-		}, x, norm, v)
 		macs := int64(positions) * int64(tiles) * int64(p.Graph.Nodes[n.In[0]].Out.C) * int64(n.Out.C)
+		z := newValue(n.Name+".products", size(c.out.C, images))
 		if p.Target.Panel {
+			tiling := choosePanel(p.Target, products)
+			v := newValue(n.Name+".input", int64(ceilDiv(tiles, tiling.p))*tiling.bytes(products))
+			spec, unit, part := p.unit(c, norm, tilesY*tilesX)
+			p.step(Step{
+				Name: n.Name + ".input", Kernel: p.kernels.WinogradPanels, Spec: append(spec, uint32(m), uint32(tiling.p)),
+				Push:   shaders.Push(c.in.H, c.in.W, tilesY, tilesX, c.in.C, first, images, part, p.Graph.Config.NormEps),
+				Groups: [3]uint32{uint32(c.in.C / unit), uint32(ceilDiv(tilesY*tilesX, part)), uint32(images)},
+			}, x, norm, v)
 			p.multiplyPanels(n.Name, products, tiling, 0, ceilDiv(tiles, tiling.p), 2*macs, v, v, z)
 		} else {
+			v := newValue(n.Name+".input", size(c.in.C, images))
+			p.step(Step{
+				Name: n.Name + ".input", Kernel: p.kernels.WinogradInput, Spec: []uint32{uint32(local), uint32(m), flag(c.norm)},
+				Push:   shaders.Push(c.in.H, c.in.W, tilesY, tilesX, c.in.C, first, images),
+				Groups: [3]uint32{uint32(ceilDiv(2*tiles, local)), uint32(c.in.C), 1}, // an invocation makes half a block
+			}, x, norm, v)
 			p.products(n.Name, products, 2*macs, v, v, v, z)
 		}
 		p.step(Step{

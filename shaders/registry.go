@@ -36,7 +36,8 @@ type Set struct {
 	ConvTexel               *Kernel // of F16 only, else nil
 	ConvCoopmat             *Kernel // of F16 only, else nil
 	ConvCoopmat2            *Kernel // of F16 only, else nil
-	Panels, ConvPanel       *Kernel
+	Panels, WinogradPanels  *Kernel // for ConvPanel
+	ConvPanel               *Kernel
 	TransposeWeights        *Kernel // for ConvPanel
 	WinogradWeights         *Kernel
 	WinogradInput           *Kernel
@@ -56,7 +57,7 @@ func All() []*Kernel {
 	for i := range sets {
 		s := &sets[i]
 		all = append(all, s.InputU8, s.InputF32, s.PackWeights, s.ConvLane, s.ConvTile,
-			s.Panels, s.ConvPanel, s.TransposeWeights,
+			s.Panels, s.WinogradPanels, s.ConvPanel, s.TransposeWeights,
 			s.WinogradWeights, s.WinogradInput, s.WinogradOutput, s.MaxPool,
 			s.GNStats, s.AvgPool, s.Linear, s.Export)
 		if s.ConvTexel != nil {
@@ -93,6 +94,7 @@ func set(suffix, define string) Set {
 	layer := []Spec{{"KH", 1}, {"KW", 1}, {"PH", 0}, {"PW", 0}, {"NORM", 0}}
 	conv := slices.Concat(layer, []Spec{{"SH", 1}, {"SW", 1}, {"RESIDUAL", 0}})
 	lane := slices.Concat([]Spec{{"local_size_x", 8}}, layer, []Spec{{"OUT", 2}, {"PIXELS", 4}})
+	unit := []Spec{{"local_size_x", 8}, {"NORM", 0}, {"UNIT", 1}, {"BLOCKS", 1}, {"GROUP", 8}}
 	convBindings := []Access{Read, Read, Read, Read, Write}
 	statsBindings := append(slices.Clone(convBindings), Write) // of members that also leave statistics
 	set := Set{
@@ -105,9 +107,9 @@ func set(suffix, define string) Set {
 			Spec: lane, OneSubgroup: true, Ballot: true, Int64: true}),
 		ConvTile: kernel(Kernel{Name: "conv_tile", Bindings: statsBindings, Push: 36,
 			Spec: slices.Concat([]Spec{{"local_size_x", 64}}, conv, []Spec{{"STATS", 0}})}),
-		Panels: kernel(Kernel{Name: "panels", Bindings: []Access{Read | Address, Read | Address, Write | Address}, Push: 3*8 + 24, Subgroups: 9, Ballot: true, Int64: true,
-			Spec: []Spec{{"P", 8}, {"KH", 1}, {"KW", 1}, {"SH", 1}, {"SW", 1}, {"PH", 0}, {"PW", 0}, {"NORM", 0}, {"SUBGROUP", 8},
-				{"BLOCKS", 1}}}),
+		Panels: kernel(Kernel{Name: "panels", Bindings: []Access{Read | Address, Read | Address, Write | Address}, Push: 3*8 + 32,
+			OneSubgroup: true, Ballot: true, Int64: true,
+			Spec: slices.Concat(unit, []Spec{{"P", 8}, {"KH", 1}, {"KW", 1}, {"SH", 1}, {"SW", 1}, {"PH", 0}, {"PW", 0}})}),
 		ConvPanel: kernel(Kernel{Name: "conv_panel", Bindings: []Access{Read | Address, Read | Address, Read | Address, Write | Address},
 			Push: 4*8 + 18*4 + 32*4, Ballot: true, Int64: true, Subgroups: 1,
 			Spec: []Spec{{"SUBGROUP", 8}, {"P", 8}, {"KC", 64}}}),
@@ -115,7 +117,9 @@ func set(suffix, define string) Set {
 		WinogradWeights: kernel(Kernel{Name: "winograd_weights", Bindings: []Access{Read, Write}, Push: 12,
 			Spec: []Spec{{"DTYPE", 0}, {"STANDARDIZE", 1}, {"M", 4}}}),
 		WinogradInput: kernel(Kernel{Name: "winograd_input", Bindings: []Access{Read, Read, Write}, Push: 28,
-			Spec: []Spec{{"M", 4}, {"NORM", 0}, {"PANEL", 0}}}),
+			Spec: []Spec{{"M", 4}, {"NORM", 0}}}),
+		WinogradPanels: kernel(Kernel{Name: "winograd_panels", Bindings: []Access{Read | Address, Read | Address, Write | Address}, Push: 3*8 + 36,
+			OneSubgroup: true, Ballot: true, Int64: true, Spec: slices.Concat(unit, []Spec{{"M", 4}, {"PANEL", 8}})}),
 		WinogradOutput: kernel(Kernel{Name: "winograd_output", Bindings: []Access{Read, Read, Write, Write}, Push: 28,
 			Spec: []Spec{{"M", 4}, {"RESIDUAL", 0}, {"STATS", 0}}}),
 		MaxPool:    kernel(Kernel{Name: "maxpool", Bindings: []Access{Read, Write}, Push: 16}),

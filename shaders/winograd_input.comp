@@ -6,8 +6,7 @@
 //
 //   binding 0  x: Block [N][blocks][height][width]
 //   binding 1  norm: vec2 [N][blocks*8]                    (scale, shift); not read unless NORM
-//   binding 2  v: Block [A*A][blocks][images*tiles]        tiles = tilesY*tilesX, row by row;
-//                 with PANEL, panels of so many tiles (panel.glsl), a position being an image
+//   binding 2  v: Block [A*A][blocks][images*tiles]        tiles = tilesY*tilesX, row by row
 //
 // A dispatch makes the tiles of the images [first, first + images). An invocation makes half a block
 // of one tile: what consecutive invocations write is consecutive.
@@ -15,16 +14,13 @@
 // Grid: x = halves of tiles of all images, y = block.
 #extension GL_GOOGLE_include_directive : require
 #include "block.glsl"
-#include "panel.glsl"
 #include "winograd.glsl"
 
 layout(local_size_x_id = 0) in;
 layout(constant_id = 2) const bool NORM = false;
-layout(constant_id = 3) const int PANEL = 0; // tiles side by side; 0 for blocks
 layout(std430, binding = 0) readonly buffer X { Quad x[]; };
 layout(std430, binding = 1) readonly buffer Norm { vec2 norm[]; };
 layout(std430, binding = 2) writeonly buffer V { Quad v[]; };
-layout(std430, binding = 2) writeonly buffer Panels { float panels[]; };
 layout(push_constant) uniform Push {
   int height, width, tilesY, tilesX, blocks, first, images;
 };
@@ -67,10 +63,6 @@ void main() {
     }
   }
   int plane = blocks * tiles * 2, at = (block * tiles + tile) * 2 + part;
-  if (PANEL > 0) {
-    plane = panelAt(1, (tiles + PANEL - 1) / max(PANEL, 1), 0, blocks * 8, 0, PANEL);
-    at = panelAt(0, (tiles + PANEL - 1) / max(PANEL, 1), tile, blocks * 8, block * 8 + part * 4, PANEL);
-  }
   [[unroll]] for (int r = 0; r < A; r++) {
     float o[4][6];
     [[unroll]] for (int u = 0; u < 4; u++) {
@@ -81,11 +73,7 @@ void main() {
     [[unroll]] for (int c = 0; c < A; c++) {
       float f[4];
       [[unroll]] for (int u = 0; u < 4; u++) f[u] = o[u][c];
-      if (PANEL > 0) {
-        [[unroll]] for (int u = 0; u < 4; u++) panels[at + u * PANEL] = f[u];
-      } else {
-        v[at] = pack(f);
-      }
+      v[at] = pack(f);
       at += plane;
     }
   }
