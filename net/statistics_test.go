@@ -1,6 +1,7 @@
 package net
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -48,6 +49,39 @@ func TestPlanLeavesStatistics(t *testing.T) {
 	for _, s := range newPlan(t, g, cpu, 1, Pixels).Steps {
 		if strings.HasSuffix(s.Name, ".stats") != (s.Kernel == shaders.For(shaders.F16).GNStats) || isConv(&s) && len(s.Refs) != 5 {
 			t.Errorf("CPU: %s by %s has %d bindings", s.Name, s.Kernel.Name, len(s.Refs))
+		}
+	}
+}
+
+// TestPlanTakesStatistics: conv_panel's operands take the statistics of what they normalize, but where two convolutions read it,
+// where it is the last, and where the operand is cut into slices.
+func TestPlanTakesStatistics(t *testing.T) {
+	target := someTarget(shaders.F16)
+	target.Panel, target.Texel, target.MaxInvocations = true, true, 1024
+	v, _ := FindVariant(DefaultModel)
+	for _, size := range []int{224, 896} {
+		g := newGraph(t, v.Config, size, size, Outputs{Logits: true})
+		p := newWinogradPlan(t, g, target, defaultWinograd(g, target), 1, Pixels)
+		checkPlan(t, p)
+		own := 0
+		for _, s := range p.Steps {
+			if s.Kernel != shaders.For(target.Storage).GroupNorm {
+				continue
+			}
+			own++
+			i := slices.IndexFunc(g.Nodes, func(n Node) bool { return n.Name == s.Name })
+			readers := g.readers(i)
+			sliced := func() bool {
+				c := g.convShape(readers[0], 1)
+				return choosePanel(target, c).bytes(c)*int64(ceilDiv(c.out.Pixels(), choosePanel(target, c).p)) > panelBytes
+			}
+			if len(readers) == 1 && g.Nodes[readers[0]].Op == Conv && !sliced() {
+				t.Errorf("%d: %s is a step of its own", size, s.Name)
+			}
+		}
+		// The first norm of each stage, the last one, and what is cut up.
+		if size == 224 && own != 5 || size > 224 && own <= 5 {
+			t.Errorf("%d: %d norms have steps of their own", size, own)
 		}
 	}
 }
