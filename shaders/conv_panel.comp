@@ -145,6 +145,7 @@ void main() {
     float r = stored(rp, p);
     acc[p] += added ? r : 0.0;
   }
+  if (beyond <= 0) return; // all that follows is passed over
 #if F16
   const int PAIR = 2 - P % 2; // vectors that are stored together
   uint words[P];
