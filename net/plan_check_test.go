@@ -134,7 +134,7 @@ func result(s *Step) int {
 		return 3
 	case isConv(s):
 		return 4
-	case strings.HasPrefix(s.Kernel.Name, "winograd_output"):
+	case isWinogradEnd(s):
 		return 2
 	}
 	return len(s.Kernel.Bindings) - 1
@@ -146,6 +146,11 @@ func leavesStats(s *Step) bool {
 }
 
 func isPanel(s *Step) bool { return strings.HasPrefix(s.Kernel.Name, "conv_panel") }
+
+// isWinogradEnd reports whether a step is Winograd's last.
+func isWinogradEnd(s *Step) bool {
+	return strings.HasPrefix(s.Kernel.Name, "winograd_output") || strings.HasPrefix(s.Kernel.Name, "winograd_gather")
+}
 
 // field is a push constant of a step, those that are addresses apart.
 func field(s *Step, i int) int64 { return int64(binary.LittleEndian.Uint32(s.Push[4*i:])) }
@@ -170,7 +175,7 @@ func residual(s *Step) int {
 	case isPanel(s):
 	case isConv(s) && (isDynamic(s) && s.Push[44] == 1 || !isDynamic(s) && s.Spec[8] == 1):
 		return 3
-	case strings.HasPrefix(s.Kernel.Name, "winograd_output") && s.Spec[2] == 1:
+	case isWinogradEnd(s) && s.Spec[2] == 1:
 		return 1
 	}
 	return 0
@@ -208,7 +213,7 @@ func (c *planCheck) write(s *Step, binding int, r Ref) {
 // written is which bytes of its result a step writes: of a convolution the planes of its dispatch, of
 // Winograd's last step its images.
 func (c *planCheck) written(s *Step, r Ref) []piece {
-	if strings.HasPrefix(s.Kernel.Name, "winograd_output") {
+	if isWinogradEnd(s) {
 		image := r.Size / int64(c.plan.Batch)
 		return []piece{{r.Offset + field(s, 5)*image, r.Offset + (field(s, 5)+field(s, 6))*image, r.Name}}
 	}

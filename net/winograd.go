@@ -53,7 +53,7 @@ func (p *planner) winograd(m int, n Node, c convShape, x *value, norm any, resid
 	local, part := 64, y // part: bound, but not written unless the layer leaves statistics
 	if p.Target.Lane {
 		local = 8
-	} else if c.stats {
+	} else if c.stats && !p.Target.Panel {
 		y.stats = newStatistics(n.Name, p.Batch, c.out, m, local/2, false)
 		part = y.stats.part
 	}
@@ -86,11 +86,18 @@ func (p *planner) winograd(m int, n Node, c convShape, x *value, norm any, resid
 			}, x, norm, v)
 			p.products(n.Name, products, 2*macs, v, v, v, z)
 		}
-		p.step(Step{
+		output := Step{
 			Name: n.Name + ".output", Kernel: p.kernels.WinogradOutput, Spec: []uint32{uint32(local), uint32(m), flag(c.residual), flag(y.stats != nil)},
 			Push:   shaders.Push(c.out.H, c.out.W, tilesY, tilesX, c.out.C, first, images),
 			Groups: [3]uint32{uint32(ceilDiv(2*tilesY*tilesX, local)), uint32(c.out.C), uint32(images)},
-		}, z, residual, y, part)
+		}
+		if p.Target.Panel {
+			output.Kernel, output.Spec = p.kernels.WinogradGather, []uint32{panelLanes, uint32(m), flag(c.residual)}
+			output.Groups = [3]uint32{uint32(ceilDiv(tilesY*tilesX, panelLanes)), uint32(2 * c.out.C), uint32(images)}
+			p.step(output, z, residual, y)
+		} else {
+			p.step(output, z, residual, y, part)
+		}
 	}
 }
 

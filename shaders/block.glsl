@@ -67,6 +67,10 @@ uint packPair(float a, float b) { return bitsOfHalf(a) | bitsOfHalf(b) << 16; }
 
 Quad pack(float v[4]) { return Quad(uvec2(packPair(v[0], v[1]), packPair(v[2], v[3]))); }
 
+#ifdef HALVES
+Half packHalf(float v[4]) { return Half(packUint2x32(uvec2(packPair(v[0], v[1]), packPair(v[2], v[3])))); }
+#endif
+
 Block pack(float v[8]) {
   return Block(uvec4(packPair(v[0], v[1]), packPair(v[2], v[3]), packPair(v[4], v[5]),
                      packPair(v[6], v[7])));
@@ -101,6 +105,12 @@ void unpack(Block b, out float v[8]) {
 }
 
 Quad pack(float v[4]) { return Quad(vec4(v[0], v[1], v[2], v[3])); }
+
+#ifdef HALVES
+Half packHalf(float v[4]) {
+  return Half(packUint2x32(floatBitsToUint(vec2(v[0], v[1]))), packUint2x32(floatBitsToUint(vec2(v[2], v[3]))));
+}
+#endif
 
 Block pack(float v[8]) {
   return Block(vec4(v[0], v[1], v[2], v[3]), vec4(v[4], v[5], v[6], v[7]));

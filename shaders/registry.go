@@ -42,6 +42,7 @@ type Set struct {
 	WinogradWeights         *Kernel
 	WinogradInput           *Kernel
 	WinogradOutput          *Kernel
+	WinogradGather          *Kernel // for ConvPanel
 	MaxPool                 *Kernel
 	GNStats, GNFinalize     *Kernel
 	GroupNorm               *Kernel // of F16 only, else nil
@@ -58,7 +59,7 @@ func All() []*Kernel {
 		s := &sets[i]
 		all = append(all, s.InputU8, s.InputF32, s.PackWeights, s.ConvLane, s.ConvTile,
 			s.Panels, s.WinogradPanels, s.ConvPanel, s.TransposeWeights,
-			s.WinogradWeights, s.WinogradInput, s.WinogradOutput, s.MaxPool,
+			s.WinogradWeights, s.WinogradInput, s.WinogradOutput, s.WinogradGather, s.MaxPool,
 			s.GNStats, s.AvgPool, s.Linear, s.Export)
 		if s.ConvTexel != nil {
 			all = append(all, s.ConvTexel, s.GroupNorm)
@@ -122,6 +123,8 @@ func set(suffix, define string) Set {
 			OneSubgroup: true, Ballot: true, Int64: true, Spec: slices.Concat(unit, []Spec{{"M", 4}, {"PANEL", 8}})}),
 		WinogradOutput: kernel(Kernel{Name: "winograd_output", Bindings: []Access{Read, Read, Write, Write}, Push: 28,
 			Spec: []Spec{{"M", 4}, {"RESIDUAL", 0}, {"STATS", 0}}}),
+		WinogradGather: kernel(Kernel{Name: "winograd_gather", Bindings: []Access{Read | Address, Read | Address, Write | Address}, Push: 3*8 + 28,
+			OneSubgroup: true, Int64: true, Spec: []Spec{{"local_size_x", 8}, {"M", 4}, {"RESIDUAL", 0}}}),
 		MaxPool:    kernel(Kernel{Name: "maxpool", Bindings: []Access{Read, Write}, Push: 16}),
 		GNStats:    kernel(Kernel{Name: "gn_stats", Bindings: []Access{Read, Write}, Push: 8}),
 		GNFinalize: gnFinalize,

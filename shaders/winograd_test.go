@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/bitgpu/bitgpu/gpu/gputest"
@@ -257,7 +258,7 @@ func TestWinogradOutput(t *testing.T) {
 		ty, tx := c.tiles(w.m)
 		chunks := (2*ty*tx + c.local - 1) / c.local
 		part := kt.Poison(c.n * chunks * kt.Blocks(c.c) * 64)
-		var dispatches []kt.Dispatch
+		var dispatches, gathers []kt.Dispatch
 		for _, split := range c.split() {
 			first, images := split[0], split[1]
 			products := transformed(c, w, images, func(n, ch, ty, tx int) []float64 {
@@ -284,6 +285,9 @@ func TestWinogradOutput(t *testing.T) {
 			d.Groups = [3]uint32{uint32(chunks), uint32(kt.Blocks(c.c)), uint32(images)}
 			d.Spec, d.More = append(d.Spec, 1), part
 			dispatches = append(dispatches, d)
+			d.Kernel, d.Spec, d.More = shaders.For(s).WinogradGather, []uint32{8, uint32(w.m), d.Spec[2]}, nil
+			d.Groups = [3]uint32{uint32((ty*tx + 7) / 8), uint32(2 * kt.Blocks(c.c)), uint32(images)}
+			gathers = append(gathers, d)
 		}
 		if c.option {
 			for i, v := range residual.Data {
@@ -291,6 +295,7 @@ func TestWinogradOutput(t *testing.T) {
 				bound.Data[i] += math.Abs(v)
 			}
 		}
+		gathered := slices.Clone(out)
 		kt.Run(t, dev, out, dispatches...)
 		var ref kt.Values
 		bounds := kt.Decode(shaders.F32, bound.Activation(shaders.F32))
@@ -302,6 +307,10 @@ func TestWinogradOutput(t *testing.T) {
 			}
 		}
 		ref.Check(t, "y", kt.Decode(s, out))
+		if runsPanels(dev.Info()) {
+			kt.Run(t, dev, gathered, gathers...)
+			ref.Check(t, "y of winograd_gather", kt.Decode(s, gathered))
+		}
 
 		// The statistics are those of y as it was stored.
 		y := kt.FromActivation(s, out, c.n, c.c, c.h, c.w)
