@@ -17,12 +17,12 @@ type panelTiling struct {
 }
 
 // What panelTilings weighs, in products of one vector: what a workgroup and a subgroup cost beside, from how many on a subgroup's
-// code leaves the processor's caches, and, in percent, sizes of tiles that a network may do without, for each takes time to compile.
+// code leaves the processor's caches, and, in percent, sizes of tiles and workgroups that a network may do without, for each takes time to compile.
 const (
 	panelWorkgroup = 200
 	panelSubgroup  = 450
 	panelFast      = 1280
-	panelUnusual   = 3
+	panelUnusual   = 8
 )
 
 // panelProducts is how many products a subgroup should make at most, so that its code fits the processor's caches.
@@ -54,7 +54,7 @@ func (t panelTiling) cost(c convShape) int {
 	subgroup := panelSubgroup + t.kc*t.p + max(t.kc*t.p-panelFast, 0)*5/4
 	groups := ceilDiv(ceilDiv(c.out.Pixels(), t.p), t.groups) * c.images * (c.out.C / t.rows)
 	cost := groups * (panelWorkgroup + t.groups*t.rows*t.chunks*subgroup)
-	if t.p != 8 && t.p != 10 {
+	if t.p != 8 && t.p != 10 || t.chunks*t.rows*t.groups != panelSubgroups {
 		cost += cost * panelUnusual / 100
 	}
 	return cost
@@ -132,21 +132,24 @@ func (t panelTiling) slice(c convShape) int {
 	return ceilDiv(tiles, ceilDiv(tiles, most)) // equal slices
 }
 
-// unit is how the kernels that bring an operand into panels share its blocks out and normalize them (shaders/unit.glsl), given
-// their pixels or tiles: their first specialization constants, and how many they take at once. They take the statistics where
-// norm is the weights of GroupNorm.
-func (p *planner) unit(c convShape, norm any, pixels int) (spec []uint32, unit, part int) {
-	mode, unit, group, part := flag(c.norm), gcd(c.in.C, panelBlocks), panelLanes, min(panelPart, pixels)
-	if _, weights := norm.(Ref); weights {
-		mode, group, part = 2, 8*c.in.C/p.Graph.Config.Groups, pixels
-		for unit = wholeGroups(group); 2*unit <= panelBlocks && c.in.C%(8*unit) == 0; unit *= 2 {
-		}
-	}
-	return []uint32{panelLanes, mode, uint32(unit), uint32(gcd(unit, panelBlocks)), uint32(group)}, unit, part
+// panelUnit is how the kernels that bring an operand into panels share its blocks out and normalize them (shaders/unit.glsl).
+type panelUnit struct {
+	spec        []uint32 // their first specialization constants
+	unit, group int      // blocks of a workgroup, channels of a group
+	part        int      // pixels or tiles of a workgroup
 }
 
-// wholeGroups is the fewest blocks that are whole groups of so many channels.
-func wholeGroups(channels int) int { return channels / gcd(channels, 8) }
+// unit is that of an operand with so many pixels or tiles. The kernels take the statistics where norm is the weights of GroupNorm.
+func (p *planner) unit(c convShape, norm any, pixels int) panelUnit {
+	mode, u := flag(c.norm), panelUnit{unit: gcd(c.in.C, panelBlocks), group: panelLanes, part: min(panelPart, pixels)}
+	if _, weights := norm.(Ref); weights {
+		mode, u.group, u.part = 2, 8*c.in.C/p.Graph.Config.Groups, pixels
+		for u.unit = wholeGroups(u.group); 2*u.unit <= panelBlocks && c.in.C%(8*u.unit) == 0; u.unit *= 2 {
+		}
+	}
+	u.spec = []uint32{panelLanes, mode, uint32(gcd(u.unit, panelBlocks))}
+	return u
+}
 
 // takesStatistics reports whether what brings a normalized value into panels takes the statistics too: there is one such step.
 func (p *planner) takesStatistics(norm int) bool {
@@ -154,7 +157,8 @@ func (p *planner) takesStatistics(norm int) bool {
 	if !p.Target.Panel || len(readers) != 1 || p.Graph.Nodes[readers[0]].Op != Conv {
 		return false
 	}
-	if groups := p.Graph.Config.Groups; n.Out.C%8 != 0 || blocks(n.Out.C)%wholeGroups(n.Out.C/groups) != 0 {
+	unit := wholeGroups(n.Out.C / p.Graph.Config.Groups)
+	if n.Out.C%8 != 0 || blocks(n.Out.C)%unit != 0 || unit > mostUnit {
 		return false
 	}
 	if p.Winograd[p.Graph.Nodes[readers[0]].Name] != 0 {
@@ -167,13 +171,14 @@ func (p *planner) takesStatistics(norm int) bool {
 
 // panelInput brings the operand of so many pixels, from begin on, into panels.
 func (p *planner) panelInput(name string, c convShape, t panelTiling, begin, pixels int, x, norm, v any) {
-	spec, unit, part := p.unit(c, norm, pixels)
-	part += part % 2
+	u := p.unit(c, norm, pixels)
+	u.part += u.part % 2
+	whole := c.kh*c.kw*c.sh*c.sw == 1
 	p.step(Step{
-		Name: name + ".panels", Kernel: p.kernels.Panels,
-		Spec:   append(spec, uint32(t.p), uint32(c.kh), uint32(c.kw), uint32(c.sh), uint32(c.sw), uint32(c.ph), uint32(c.pw)),
-		Push:   shaders.Push(c.in.H, c.in.W, c.out.W, c.in.C, begin, pixels, part, p.Graph.Config.NormEps),
-		Groups: [3]uint32{uint32(c.in.C / unit), uint32(ceilDiv(pixels, part)), uint32(c.images)},
+		Name: name + ".panels", Kernel: p.kernels.Panels, Spec: append(u.spec, flag(whole)),
+		Push: shaders.Push(c.in.H, c.in.W, c.out.W, c.in.C, begin, pixels, u.part, u.unit, u.group,
+			c.kh, c.kw, c.sh, c.sw, c.ph, c.pw, t.p, reciprocal(t.p), p.Graph.Config.NormEps),
+		Groups: [3]uint32{uint32(c.in.C / u.unit), uint32(ceilDiv(pixels, u.part)), uint32(c.images)},
 	}, x, norm, v)
 }
 
@@ -194,7 +199,7 @@ func (p *planner) multiplyPanels(name string, c convShape, t panelTiling, begin,
 			Spec:   []uint32{uint32(panelLanes * t.chunks * t.rows * t.groups), panelLanes, uint32(t.p), uint32(t.kc)},
 			Push: shaders.Push(c.productsOf(), c.positions, tiles, begin, c.out.Pixels(), first, c.out.C,
 				t.chunks, t.rows, t.groups, ceilDiv(1<<16, t.chunks), ceilDiv(1<<16, t.rows),
-				columns, across, ceilDiv(1<<31, columns), ceilDiv(1<<31, across), c.out.Pixels(), int(flag(c.residual))),
+				columns, across, reciprocal(columns), reciprocal(across), c.out.Pixels(), int(flag(c.residual))),
 			FLOPs: share(flops, first, count, c.out.C),
 		}
 		if begin == 0 && first == 0 {
@@ -207,6 +212,9 @@ func (p *planner) multiplyPanels(name string, c convShape, t panelTiling, begin,
 		p.step(s, v, w, residual, y)
 	}
 }
+
+// reciprocal is what kernels divide by n with, by multiplying: 2^31 / n, rounded up.
+func reciprocal(n int) int { return ceilDiv(1<<31, n) }
 
 // share is what [first, first+count) of so many take of a total: the shares of all parts add up.
 func share(total int64, first, count, of int) int64 {

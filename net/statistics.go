@@ -38,6 +38,12 @@ func normWeights(n Node) Ref {
 	return Ref{Space: WeightSpace, Name: n.Name, Size: int64(n.Out.C) * 8}
 }
 
+// wholeGroups is the fewest blocks that are whole groups of so many channels.
+func wholeGroups(channels int) int { return channels / gcd(channels, 8) }
+
+// mostUnit is how many of them the kernels know that take the statistics of groups at once.
+const mostUnit = 32
+
 // normReLU leaves the scale and shift of every image and channel, which the readers apply.
 func (p *planner) normReLU(i int, n Node) {
 	if p.takesStatistics(i) {
@@ -48,12 +54,11 @@ func (p *planner) normReLU(i int, n Node) {
 	affine := newValue(n.Name, int64(p.Batch)*int64(planes)*64)
 	p.values[i] = affine
 	weights := normWeights(n)
-	if p.Target.Texel && x.stats == nil {
-		size := n.Out.C / groups
-		unit := size / gcd(size, 8)
+	size := n.Out.C / groups
+	if unit := wholeGroups(size); p.Target.Texel && x.stats == nil && unit <= mostUnit {
 		p.step(Step{
-			Name: n.Name, Kernel: p.kernels.GroupNorm, Spec: []uint32{8, uint32(unit), uint32(size)},
-			Push:   shaders.Push(n.Out.C, planes, n.Out.Pixels(), p.Graph.Config.NormEps),
+			Name: n.Name, Kernel: p.kernels.GroupNorm, Spec: []uint32{8},
+			Push:   shaders.Push(n.Out.C, planes, n.Out.Pixels(), unit, size, p.Graph.Config.NormEps),
 			Groups: [3]uint32{uint32(ceilDiv(planes, unit)), uint32(p.Batch), 1},
 		}, x, weights, affine)
 		return

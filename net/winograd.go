@@ -70,11 +70,12 @@ func (p *planner) winograd(m int, n Node, c convShape, x *value, norm any, resid
 		if p.Target.Panel {
 			tiling := choosePanel(p.Target, products)
 			v := newValue(n.Name+".input", int64(ceilDiv(tiles, tiling.p))*tiling.bytes(products))
-			spec, unit, part := p.unit(c, norm, tilesY*tilesX)
+			u := p.unit(c, norm, tilesY*tilesX)
 			p.step(Step{
-				Name: n.Name + ".input", Kernel: p.kernels.WinogradPanels, Spec: append(spec, uint32(m), uint32(tiling.p)),
-				Push:   shaders.Push(c.in.H, c.in.W, tilesY, tilesX, c.in.C, first, images, part, p.Graph.Config.NormEps),
-				Groups: [3]uint32{uint32(c.in.C / unit), uint32(ceilDiv(tilesY*tilesX, part)), uint32(images)},
+				Name: n.Name + ".input", Kernel: p.kernels.WinogradPanels, Spec: append(u.spec, uint32(m)),
+				Push: shaders.Push(c.in.H, c.in.W, tilesY, tilesX, c.in.C, first, images, u.part, u.unit, u.group,
+					tiling.p, reciprocal(tiling.p), p.Graph.Config.NormEps),
+				Groups: [3]uint32{uint32(c.in.C / u.unit), uint32(ceilDiv(tilesY*tilesX, u.part)), uint32(images)},
 			}, x, norm, v)
 			p.multiplyPanels(n.Name, products, tiling, 0, ceilDiv(tiles, tiling.p), 2*macs, v, v, z)
 		} else {

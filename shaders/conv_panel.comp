@@ -1,5 +1,5 @@
 #version 450
-// Convolution for lavapipe: a matrix product without loops, of the operand in panels (panel.glsl) and weights in squares
+// Convolution for lavapipe: a matrix product without loops, of the operand in panels (panels.comp) and weights in squares
 // that transpose_weights has turned. Lanes are output channels. docs/RATIONALE.md, "Straight lines for lavapipe", says why:
 // outside of loops and branches Mesa 25.0 makes one instruction of a load whose address is the same in all lanes, by
 // constants and push constants alone; and LLVM makes one vector load of such loads side by side. So everything is read by

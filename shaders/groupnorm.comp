@@ -21,21 +21,24 @@
 #include "block.glsl"
 
 layout(local_size_x_id = 0) in;
-layout(constant_id = 1) const int UNIT = 1;  // blocks of a unit
-layout(constant_id = 2) const int GROUP = 8; // channels of a group
 layout(binding = 0) uniform utextureBuffer x;
 layout(std430, binding = 1) readonly buffer Affine { float affine[]; };
 layout(std430, binding = 2) writeonly buffer Norm { vec2 norm[]; };
-layout(push_constant) uniform Push { int channels, blocks, pixels; float eps; };
+layout(push_constant) uniform Push {
+  int channels, blocks, pixels;
+  int unit, group; // blocks of a unit, at most MOST; channels of a group
+  float eps;
+};
 
 const int SUM = 256; // pixels that a lane sums up before it adds the sum to the others
 
-shared vec2 moments[UNIT * 8]; // of a channel: mean, sum of squared deviations
-shared vec2 groups[UNIT * 8 / GROUP];
+const int MOST = 32;
+shared vec2 moments[MOST * 8]; // of a channel: mean, sum of squared deviations
+shared vec2 groups[MOST * 8];
 
 void main() {
   int lane = int(gl_SubgroupInvocationID), image = int(gl_WorkGroupID.y);
-  int block0 = int(gl_WorkGroupID.x) * UNIT, last = min(UNIT, blocks - block0);
+  int block0 = int(gl_WorkGroupID.x) * unit, last = min(unit, blocks - block0);
   for (int b = 0; b < last; b++) {
     int base = (image * blocks + block0 + b) * pixels;
     float shift[8], s[8], q[8];
@@ -61,21 +64,21 @@ void main() {
     }
   }
   barrier();
-  for (int g = lane; g < UNIT * 8 / GROUP; g += 8) {
+  for (int g = lane; g < unit * 8 / group; g += 8) {
     float mean = 0.0, m2 = 0.0;
-    int origin = g * GROUP; // deviations from the first channel's mean
-    for (int c = 0; c < GROUP; c++) mean += moments[origin + c].x - moments[origin].x;
-    mean = moments[origin].x + mean / float(GROUP);
-    for (int c = 0; c < GROUP; c++) {
+    int origin = g * group; // deviations from the first channel's mean
+    for (int c = 0; c < group; c++) mean += moments[origin + c].x - moments[origin].x;
+    mean = moments[origin].x + mean / float(group);
+    for (int c = 0; c < group; c++) {
       float d = moments[origin + c].x - mean;
       m2 += fma(float(pixels) * d, d, moments[origin + c].y);
     }
-    groups[g] = vec2(mean, 1.0 / sqrt(m2 / float(GROUP * pixels) + eps));
+    groups[g] = vec2(mean, 1.0 / sqrt(m2 / float(group * pixels) + eps));
   }
   barrier();
   for (int c = lane; c < last * 8; c += 8) {
     int channel = block0 * 8 + c;
-    vec2 m = groups[c / GROUP];
+    vec2 m = groups[c / group];
     float scale = channel < channels ? affine[channel] * m.y : 0.0;
     norm[image * blocks * 8 + channel] =
         vec2(scale, channel < channels ? affine[channels + channel] - m.x * scale : 0.0);

@@ -165,9 +165,9 @@ func (k normCase) runOnce(t *testing.T, dev *gpu.Device, x, gamma, beta *kt.Tens
 	}
 	norm := kt.Poison(k.n * blocks * 8 * 8)
 	kt.Run(t, dev, norm, kt.Dispatch{
-		Kernel: shaders.For(shaders.F16).GroupNorm, Spec: []uint32{8, uint32(unit), uint32(size)},
+		Kernel: shaders.For(shaders.F16).GroupNorm, Spec: []uint32{8},
 		Groups: [3]uint32{uint32((blocks + unit - 1) / unit), uint32(k.n), 1},
-		Push:   shaders.Push(k.c, blocks, k.h*k.w, normEps),
+		Push:   shaders.Push(k.c, blocks, k.h*k.w, unit, size, normEps),
 		In:     [][]byte{x.Activation(shaders.F16), kt.Encode(shaders.F32, append(gamma.Data, beta.Data...))},
 	})
 	return kt.Decode(shaders.F32, norm)

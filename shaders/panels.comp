@@ -1,46 +1,47 @@
 #version 450
-// Brings the operand of a convolution into panels (panel.glsl), normalized, for conv_panel. P is even.
+// Brings the operand of a convolution, normalized, into the form in which conv_panel reads it: panels, after the packing of
+// Goto and van de Geijn (2008, Anatomy of High-Performance Matrix Multiplication):
+//
+//   float [images][ceil(pixels/P)][K][P],   P even
+//
+// P consecutive pixels of a result side by side, for each of the K products that make one: K = kh*kw*inBlocks*8, in
+// the order of the weights, [kh*kw][inBlocks][8]. Values are normalized and binary32, zero outside of the picture.
+// What lies past the last pixel of an image is undefined.
 //
 //   binding 0  x: Block [N][inBlocks][H][W]
 //   binding 1  norm: see unit.glsl; not read if NORM is 0
 //   binding 2  v: panels of the pixels [first, first + pixels) of every image, of OH*OW
 //
 // A lane makes two pixels, which are side by side in a panel, of BLOCKS blocks at a time: they are stored together.
-// Grid: x = units of inBlocks, y = parts of `part` pixels, an even number, z = image.
+// Grid: x = units of `unit` blocks, y = parts of `part` pixels, an even number, z = image.
 #extension GL_GOOGLE_include_directive : require
 #include "unit.glsl"
-#include "panel.glsl"
 
-layout(constant_id = 5) const int P = 8;
-layout(constant_id = 6) const int KH = 1;
-layout(constant_id = 7) const int KW = 1;
-layout(constant_id = 8) const int SH = 1;
-layout(constant_id = 9) const int SW = 1;
-layout(constant_id = 10) const int PH = 0;
-layout(constant_id = 11) const int PW = 0;
+layout(constant_id = 3) const bool WHOLE = true; // every pixel becomes one: a kernel of 1x1, stride 1
 layout(buffer_reference, std430, buffer_reference_align = 8) writeonly buffer Two { uint64_t v; };
 layout(push_constant) uniform Push {
   Halves x;
   Affine norm;
   Two v;
-  int height, width, outWidth, inBlocks, first, pixels, part;
+  int height, width, outWidth, inBlocks, first, pixels, part, unit, group;
+  int kh, kw, sh, sw, ph, pw;
+  int wide; // P
+  uint perWide; // 2^31 / P, rounded up
   float eps;
 };
 
-const bool WHOLE = KH * KW * SH * SW == 1; // every pixel becomes one
-
 void main() {
   lane = int(gl_SubgroupInvocationID);
-  int image = int(gl_WorkGroupID.z), unit = int(gl_WorkGroupID.x) * UNIT, begin = int(gl_WorkGroupID.y) * part;
-  int end = min(begin + part, pixels), tiles = (pixels + P - 1) / P;
+  int image = int(gl_WorkGroupID.z), mine = int(gl_WorkGroupID.x) * unit, begin = int(gl_WorkGroupID.y) * part;
+  int end = min(begin + part, pixels), tiles = (pixels + wide - 1) / wide;
   uint64_t plane = uint64_t(height * width) * uint64_t(BLOCK_BYTES);
-  uint64_t from = uint64_t(x) + uint64_t(image * inBlocks + unit) * plane;
-  if (NORM == 2) takeStatistics(from, height * width, eps);
-  for (int b0 = 0; b0 < UNIT; b0 += BLOCKS) {
+  uint64_t from = uint64_t(x) + uint64_t(image * inBlocks + mine) * plane;
+  if (NORM == 2) takeStatistics(from, unit, group, height * width, eps);
+  for (int b0 = 0; b0 < unit; b0 += BLOCKS) {
     float scale[VALUES], shift[VALUES];
     if (NORM > 0) {
       [[unroll]] for (int b = 0; b < BLOCKS; b++) {
-        vec2 affine = affineOf(uint64_t(norm), image, unit + b0 + b, inBlocks, b0 + b);
+        vec2 affine = affineOf(uint64_t(norm), image, mine + b0 + b, inBlocks, b0 + b, group);
 #define OF(i) scale[b * 8 + i] = subgroupBroadcast(affine.x, i), shift[b * 8 + i] = subgroupBroadcast(affine.y, i);
         OF(0) OF(1) OF(2) OF(3) OF(4) OF(5) OF(6) OF(7)
       }
@@ -51,17 +52,19 @@ void main() {
       [[unroll]] for (int j = 0; j < 2; j++) {
         int at = first + min(p + j, pixels - 1);
         int y = WHOLE ? 0 : at / outWidth;
-        oy[j] = y * SH - PH, ox[j] = (at - y * outWidth) * SW - PW;
+        oy[j] = y * sh - ph, ox[j] = (at - y * outWidth) * sw - pw;
         if (WHOLE) ox[j] = at;
       }
-      for (int tap = 0; tap < KH * KW; tap++) {
+      int tile = int(uint(uint64_t(p) * uint64_t(perWide) >> 31)), taps = WHOLE ? 1 : kh * kw;
+      uint64_t to = uint64_t(v) + uint64_t(((image * tiles + tile) * taps * inBlocks * 8 + (mine + b0) * 8) * wide + p - tile * wide) * 4ul;
+      for (int tap = 0, ky = 0, kx = 0; tap < taps; tap++) {
         float f0[VALUES], f1[VALUES];
         [[unroll]] for (int j = 0; j < 2; j++) {
           int at = ox[j];
           bool inside = true;
           if (!WHOLE) {
-            int iy = oy[j] + tap / KW, ix = ox[j] + tap % KW;
-            inside = PH + PW == 0 || uint(iy) < uint(height) && uint(ix) < uint(width);
+            int iy = oy[j] + ky, ix = ox[j] + kx;
+            inside = uint(iy) < uint(height) && uint(ix) < uint(width);
             at = inside ? iy * width + ix : 0;
           }
           float f[VALUES];
@@ -73,10 +76,10 @@ void main() {
             if (j == 1) f1[i] = f[i];
           }
         }
-        int k = (tap * inBlocks + unit + b0) * 8;
-        uint64_t to = uint64_t(v) + uint64_t(panelAt(image, tiles, p, KH * KW * inBlocks * 8, k, P)) * 4ul;
         [[unroll]] for (int i = 0; i < VALUES; i++)
-          Two(to + uint64_t(i * P * 4)).v = packUint2x32(uvec2(floatBitsToUint(f0[i]), floatBitsToUint(f1[i])));
+          Two(to + uint64_t(i * wide * 4)).v = packUint2x32(uvec2(floatBitsToUint(f0[i]), floatBitsToUint(f1[i])));
+        if (++kx == kw) kx = 0, ky++;
+        to += uint64_t(inBlocks * 8 * wide * 4);
       }
     }
   }

@@ -36,7 +36,7 @@ func (k unitCase) String() string {
 
 // spec is the first specialization constants of unit.glsl.
 func (k unitCase) spec(more ...uint32) []uint32 {
-	return append([]uint32{8, uint32(k.norm), uint32(k.unit), uint32(k.blocks), uint32(k.c / k.groups)}, more...)
+	return append([]uint32{8, uint32(k.norm), uint32(k.blocks)}, more...)
 }
 
 // operand makes x, what is bound as norm, and f: what x is after GroupNorm and ReLU, and bounds of the errors.
@@ -101,10 +101,11 @@ func TestPanels(t *testing.T) {
 				out := kt.Poison(k.n * ((pixels + k.wide - 1) / k.wide) * k.wide * products * 4)
 				kt.Run(t, dev, out, kt.Dispatch{
 					Kernel: shaders.For(s).Panels,
-					Spec:   k.spec(uint32(k.wide), uint32(k.kh), uint32(k.kw), uint32(k.sh), uint32(k.sw), uint32(k.ph), uint32(k.pw)),
+					Spec:   k.spec(map[bool]uint32{true: 1}[k.kh*k.kw*k.sh*k.sw == 1]),
 					Groups: [3]uint32{uint32(k.c / 8 / k.unit), uint32((pixels + k.part - 1) / k.part), uint32(k.n)},
-					Push:   shaders.Push(k.h, k.w, outW, k.c/8, first, pixels, k.part, normEps),
-					In:     [][]byte{x.Activation(s), norm},
+					Push: shaders.Push(k.h, k.w, outW, k.c/8, first, pixels, k.part, k.unit, k.c/k.groups,
+						k.kh, k.kw, k.sh, k.sw, k.ph, k.pw, k.wide, 1<<31/k.wide+1, normEps),
+					In: [][]byte{x.Activation(s), norm},
 				})
 				all, want, got := kt.Decode(shaders.F32, out), &kt.Values{}, []float64{}
 				for i := range k.n * pixels * products {
@@ -149,9 +150,9 @@ func TestWinogradPanels(t *testing.T) {
 					}
 					out := kt.Poison(positions * ((k.images*tiles + k.wide - 1) / k.wide) * k.wide * k.c * 4)
 					kt.Run(t, dev, out, kt.Dispatch{
-						Kernel: shaders.For(s).WinogradPanels, Spec: k.spec(uint32(m), uint32(k.wide)),
+						Kernel: shaders.For(s).WinogradPanels, Spec: k.spec(uint32(m)),
 						Groups: [3]uint32{uint32(k.c / 8 / k.unit), uint32((tiles + part - 1) / part), uint32(k.images)},
-						Push:   shaders.Push(k.h, k.w, tilesY, tilesX, k.c/8, k.first, k.images, part, normEps),
+						Push:   shaders.Push(k.h, k.w, tilesY, tilesX, k.c/8, k.first, k.images, part, k.unit, k.c/k.groups, k.wide, 1<<31/k.wide+1, normEps),
 						In:     [][]byte{x.Activation(s), norm},
 					})
 					all, want, got := kt.Decode(shaders.F32, out), &kt.Values{}, []float64{}

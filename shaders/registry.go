@@ -95,7 +95,7 @@ func set(suffix, define string) Set {
 	layer := []Spec{{"KH", 1}, {"KW", 1}, {"PH", 0}, {"PW", 0}, {"NORM", 0}}
 	conv := slices.Concat(layer, []Spec{{"SH", 1}, {"SW", 1}, {"RESIDUAL", 0}})
 	lane := slices.Concat([]Spec{{"local_size_x", 8}}, layer, []Spec{{"OUT", 2}, {"PIXELS", 4}})
-	unit := []Spec{{"local_size_x", 8}, {"NORM", 0}, {"UNIT", 1}, {"BLOCKS", 1}, {"GROUP", 8}}
+	unit := []Spec{{"local_size_x", 8}, {"NORM", 0}, {"BLOCKS", 1}}
 	convBindings := []Access{Read, Read, Read, Read, Write}
 	statsBindings := append(slices.Clone(convBindings), Write) // of members that also leave statistics
 	set := Set{
@@ -108,9 +108,8 @@ func set(suffix, define string) Set {
 			Spec: lane, OneSubgroup: true, Ballot: true, Int64: true}),
 		ConvTile: kernel(Kernel{Name: "conv_tile", Bindings: statsBindings, Push: 36,
 			Spec: slices.Concat([]Spec{{"local_size_x", 64}}, conv, []Spec{{"STATS", 0}})}),
-		Panels: kernel(Kernel{Name: "panels", Bindings: []Access{Read | Address, Read | Address, Write | Address}, Push: 3*8 + 32,
-			OneSubgroup: true, Ballot: true, Int64: true,
-			Spec: slices.Concat(unit, []Spec{{"P", 8}, {"KH", 1}, {"KW", 1}, {"SH", 1}, {"SW", 1}, {"PH", 0}, {"PW", 0}})}),
+		Panels: kernel(Kernel{Name: "panels", Bindings: []Access{Read | Address, Read | Address, Write | Address}, Push: 3*8 + 18*4,
+			OneSubgroup: true, Ballot: true, Int64: true, Spec: slices.Concat(unit, []Spec{{"WHOLE", 1}})}),
 		ConvPanel: kernel(Kernel{Name: "conv_panel", Bindings: []Access{Read | Address, Read | Address, Read | Address, Write | Address},
 			Push: 4*8 + 18*4 + 32*4, Ballot: true, Int64: true, Subgroups: 1,
 			Spec: []Spec{{"SUBGROUP", 8}, {"P", 8}, {"KC", 64}}}),
@@ -119,8 +118,8 @@ func set(suffix, define string) Set {
 			Spec: []Spec{{"DTYPE", 0}, {"STANDARDIZE", 1}, {"M", 4}}}),
 		WinogradInput: kernel(Kernel{Name: "winograd_input", Bindings: []Access{Read, Read, Write}, Push: 28,
 			Spec: []Spec{{"M", 4}, {"NORM", 0}}}),
-		WinogradPanels: kernel(Kernel{Name: "winograd_panels", Bindings: []Access{Read | Address, Read | Address, Write | Address}, Push: 3*8 + 36,
-			OneSubgroup: true, Ballot: true, Int64: true, Spec: slices.Concat(unit, []Spec{{"M", 4}, {"PANEL", 8}})}),
+		WinogradPanels: kernel(Kernel{Name: "winograd_panels", Bindings: []Access{Read | Address, Read | Address, Write | Address}, Push: 3*8 + 13*4,
+			OneSubgroup: true, Ballot: true, Int64: true, Spec: slices.Concat(unit, []Spec{{"M", 4}})}),
 		WinogradOutput: kernel(Kernel{Name: "winograd_output", Bindings: []Access{Read, Read, Write, Write}, Push: 28,
 			Spec: []Spec{{"M", 4}, {"RESIDUAL", 0}, {"STATS", 0}}}),
 		WinogradGather: kernel(Kernel{Name: "winograd_gather", Bindings: []Access{Read | Address, Read | Address, Write | Address}, Push: 3*8 + 28,
@@ -136,8 +135,7 @@ func set(suffix, define string) Set {
 	if define == "F16=1" {
 		set.ConvTexel = kernel(Kernel{Name: "conv_texel", Bindings: []Access{Read | Texels, Read | Texels, Read, Read, Write}, Push: 48,
 			Spec: lane, OneSubgroup: true, Int64: true})
-		set.GroupNorm = kernel(Kernel{Name: "groupnorm", Bindings: []Access{Read | Texels, Read, Write}, Push: 16, OneSubgroup: true,
-			Spec: []Spec{{"local_size_x", 8}, {"UNIT", 1}, {"GROUP", 8}}})
+		set.GroupNorm = kernel(Kernel{Name: "groupnorm", Bindings: []Access{Read | Texels, Read, Write}, Push: 24, OneSubgroup: true, Spec: []Spec{{"local_size_x", 8}}})
 		coopmat := slices.Concat(conv, []Spec{{"PIXELS", 128}, {"CHANNELS", 128}, {"STEP", 4}, {"SUB_PIXELS", 64}, {"SUB_CHANNELS", 64},
 			{"BUFFERS", 2}, {"SUBGROUP", 32}, {"ALIGNED", 0}, {"TN", 16}})
 		set.ConvCoopmat = kernel(Kernel{Name: "conv_coopmat", Bindings: statsBindings, Push: 36, Matrix: true, Subgroups: 15,

@@ -1,5 +1,5 @@
 // GroupNorm and ReLU of a unit of channels as an operand is read, for the kernels of lavapipe that bring operands into panels.
-// A workgroup is one subgroup of 8 and takes a unit of one image: UNIT blocks, which are whole groups. Everything is read by
+// A workgroup is one subgroup of 8 and takes a unit of one image: some blocks, which are whole groups. Everything is read by
 // address: lavapipe gathers then, where a storage buffer takes a branch for every lane.
 //
 //   NORM 0: neither. 1: norm is vec2 [N][blocks*8], scale and shift, as groupnorm leaves them. 2: norm is float [2][C], gamma, then
@@ -22,9 +22,7 @@
 
 layout(local_size_x_id = 0) in; // 8
 layout(constant_id = 1) const int NORM = 0;
-layout(constant_id = 2) const int UNIT = 1;
-layout(constant_id = 3) const int BLOCKS = 1; // that are read together; divides UNIT
-layout(constant_id = 4) const int GROUP = 8;  // channels of a group
+layout(constant_id = 2) const int BLOCKS = 1; // that are read together; divides those of a unit
 layout(buffer_reference, std430, buffer_reference_align = 8) readonly buffer Halves { Half v[2]; };
 layout(buffer_reference, std430, buffer_reference_align = 8) readonly buffer Affine { uint64_t v; };
 layout(buffer_reference, std430, buffer_reference_align = 4) readonly buffer Parameter { float v; };
@@ -35,11 +33,11 @@ layout(buffer_reference, std430, buffer_reference_align = 4) readonly buffer Par
 #define BLOCK_BYTES 32
 #endif
 const int SUM = 256; // pixels that a lane sums up before it adds the sum to the others
-const int CHANNELS = UNIT * 8;
 const int VALUES = BLOCKS * 8;
+const int MOST = 256; // channels of a unit whose statistics are taken
 
-shared vec2 moments[CHANNELS]; // of a channel: mean, sum of squared deviations
-shared vec2 groups[CHANNELS / GROUP + 1]; // mean, 1 / standard deviation
+shared vec2 moments[NORM == 2 ? MOST : 1]; // of a channel: mean, sum of squared deviations
+shared vec2 groups[NORM == 2 ? MOST : 1];  // mean, 1 / standard deviation
 
 int lane;
 
@@ -61,10 +59,10 @@ float all(float v) {
   return v + subgroupShuffleXor(v, 4);
 }
 
-// Leaves moments and groups of the unit whose first plane begins at from.
-void takeStatistics(uint64_t from, int pixels, float eps) {
+// Leaves moments and groups of the unit, so many blocks and groups of so many channels, whose first plane begins at from.
+void takeStatistics(uint64_t from, int unit, int group, int pixels, float eps) {
   uint64_t plane = uint64_t(pixels) * uint64_t(BLOCK_BYTES);
-  for (int b = 0; b < UNIT; b += BLOCKS) {
+  for (int b = 0; b < unit; b += BLOCKS) {
     uint64_t at = from + uint64_t(b) * plane;
     float shift[VALUES], s[VALUES], q[VALUES];
     load(at, plane, shift);
@@ -94,25 +92,25 @@ void takeStatistics(uint64_t from, int pixels, float eps) {
     }
   }
   subgroupBarrier();
-  for (int g = lane; g < CHANNELS / GROUP; g += 8) {
+  for (int g = lane; g < unit * 8 / group; g += 8) {
     float mean = 0.0, m2 = 0.0;
-    int origin = g * GROUP; // deviations from the first channel's mean
-    for (int c = 0; c < GROUP; c++) mean += moments[origin + c].x - moments[origin].x;
-    mean = moments[origin].x + mean / float(GROUP);
-    for (int c = 0; c < GROUP; c++) {
+    int origin = g * group; // deviations from the first channel's mean
+    for (int c = 0; c < group; c++) mean += moments[origin + c].x - moments[origin].x;
+    mean = moments[origin].x + mean / float(group);
+    for (int c = 0; c < group; c++) {
       float d = moments[origin + c].x - mean;
       m2 += fma(float(pixels) * d, d, moments[origin + c].y);
     }
-    groups[g] = vec2(mean, 1.0 / sqrt(m2 / float(GROUP * pixels) + eps));
+    groups[g] = vec2(mean, 1.0 / sqrt(m2 / float(group * pixels) + eps));
   }
   subgroupBarrier();
 }
 
 // Scale and shift of channel lane of a block of the unit, the block being number `block` of `blocks`.
-vec2 affineOf(uint64_t norm, int image, int block, int blocks, int ofUnit) {
+vec2 affineOf(uint64_t norm, int image, int block, int blocks, int ofUnit, int group) {
   int channel = block * 8 + lane;
   if (NORM == 1) return uintBitsToFloat(unpackUint2x32(Affine(norm + uint64_t((image * blocks * 8 + channel) * 8)).v));
-  vec2 m = groups[(ofUnit * 8 + lane) / GROUP];
+  vec2 m = groups[(ofUnit * 8 + lane) / group];
   float scale = Parameter(norm + uint64_t(channel * 4)).v * m.y;
   return vec2(scale, Parameter(norm + uint64_t((blocks * 8 + channel) * 4)).v - m.x * scale);
 }

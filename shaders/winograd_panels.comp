@@ -1,5 +1,5 @@
 #version 450
-// Winograd, first step, for conv_panel: what winograd_input does, into panels (panel.glsl), a position being an image and the
+// Winograd, first step, for conv_panel: what winograd_input does, into panels (panels.comp), a position being an image and the
 // tiles of all images its pixels.
 //
 //   v[p*A + q] = (B f(x) BT)[p][q],   f: GroupNorm and ReLU, unless NORM is 0
@@ -9,33 +9,33 @@
 //   binding 2  v: panels of P tiles
 //
 // A dispatch makes the tiles of the images [first, first + images). A lane makes four channels of a tile at a time.
-// Grid: x = units of blocks, y = parts of `part` tiles of an image, z = image of the dispatch.
+// Grid: x = units of `unit` blocks, y = parts of `part` tiles of an image, z = image of the dispatch.
 #extension GL_GOOGLE_include_directive : require
-#define TILE_ID 5
-#include "panel.glsl"
+#define TILE_ID 3
 #include "unit.glsl"
 #include "winograd.glsl"
 
-layout(constant_id = 6) const int PANEL = 8; // tiles side by side
 layout(buffer_reference, std430, buffer_reference_align = 8) readonly buffer Four { Half v; };
 layout(buffer_reference, std430, buffer_reference_align = 4) writeonly buffer One { float v; };
 layout(push_constant) uniform Push {
   Four x;
   Affine norm;
   One v;
-  int height, width, tilesY, tilesX, blocks, first, images, part;
+  int height, width, tilesY, tilesX, blocks, first, images, part, unit, group;
+  int wide;     // P
+  uint perWide; // 2^31 / P, rounded up
   float eps;
 };
 
 void main() {
   lane = int(gl_SubgroupInvocationID);
-  int image = int(gl_WorkGroupID.z), unit = int(gl_WorkGroupID.x) * UNIT, begin = int(gl_WorkGroupID.y) * part;
-  int tiles = tilesY * tilesX, end = min(begin + part, tiles), panels = (images * tiles + PANEL - 1) / PANEL;
+  int image = int(gl_WorkGroupID.z), mine = int(gl_WorkGroupID.x) * unit, begin = int(gl_WorkGroupID.y) * part;
+  int tiles = tilesY * tilesX, end = min(begin + part, tiles), panels = (images * tiles + wide - 1) / wide;
   uint64_t plane = uint64_t(height * width) * uint64_t(BLOCK_BYTES);
-  uint64_t from = uint64_t(x) + uint64_t((image + first) * blocks + unit) * plane;
-  if (NORM == 2) takeStatistics(from, height * width, eps);
-  for (int b = 0; b < UNIT; b++) {
-    vec2 affine = NORM > 0 ? affineOf(uint64_t(norm), image + first, unit + b, blocks, b) : vec2(1.0, 0.0);
+  uint64_t from = uint64_t(x) + uint64_t((image + first) * blocks + mine) * plane;
+  if (NORM == 2) takeStatistics(from, unit, group, height * width, eps);
+  for (int b = 0; b < unit; b++) {
+    vec2 affine = NORM > 0 ? affineOf(uint64_t(norm), image + first, mine + b, blocks, b, group) : vec2(1.0, 0.0);
     for (int part4 = 0; part4 < 2; part4++) {
       float scale[4], shift[4];
 #define OF(i)                                                                                      \
@@ -66,8 +66,9 @@ void main() {
             [[unroll]] for (int r = 0; r < A; r++) rows[(u * 6 + r) * 6 + c] = t[r];
           }
         }
-        uint64_t next = uint64_t(panels * blocks * 8 * PANEL) * 4ul; // position
-        uint64_t to = uint64_t(v) + uint64_t(panelAt(0, panels, image * tiles + tile, blocks * 8, (unit + b) * 8 + part4 * 4, PANEL)) * 4ul;
+        uint64_t next = uint64_t(panels * blocks * 8 * wide) * 4ul; // position
+        int pixel = image * tiles + tile, panel = int(uint(uint64_t(pixel) * uint64_t(perWide) >> 31));
+        uint64_t to = uint64_t(v) + uint64_t((panel * blocks * 8 + (mine + b) * 8 + part4 * 4) * wide + pixel - panel * wide) * 4ul;
         [[unroll]] for (int r = 0; r < A; r++) {
           float o[4][6];
           [[unroll]] for (int u = 0; u < 4; u++) {
@@ -76,7 +77,7 @@ void main() {
             transformInput(t, o[u]);
           }
           [[unroll]] for (int c = 0; c < A; c++) {
-            [[unroll]] for (int u = 0; u < 4; u++) One(to + uint64_t(u * PANEL * 4)).v = o[u][c];
+            [[unroll]] for (int u = 0; u < 4; u++) One(to + uint64_t(u * wide * 4)).v = o[u][c];
             to += next;
           }
         }
