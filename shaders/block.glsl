@@ -68,7 +68,10 @@ uint packPair(float a, float b) { return bitsOfHalf(a) | bitsOfHalf(b) << 16; }
 Quad pack(float v[4]) { return Quad(uvec2(packPair(v[0], v[1]), packPair(v[2], v[3]))); }
 
 #ifdef HALVES
-Half packHalf(float v[4]) { return Half(packUint2x32(uvec2(packPair(v[0], v[1]), packPair(v[2], v[3])))); }
+// The words of a Half.
+void packWords(float v[4], out uint64_t words[1]) {
+  words[0] = packUint2x32(uvec2(packPair(v[0], v[1]), packPair(v[2], v[3])));
+}
 #endif
 
 Block pack(float v[8]) {
@@ -107,8 +110,9 @@ void unpack(Block b, out float v[8]) {
 Quad pack(float v[4]) { return Quad(vec4(v[0], v[1], v[2], v[3])); }
 
 #ifdef HALVES
-Half packHalf(float v[4]) {
-  return Half(packUint2x32(floatBitsToUint(vec2(v[0], v[1]))), packUint2x32(floatBitsToUint(vec2(v[2], v[3]))));
+void packWords(float v[4], out uint64_t words[2]) {
+  words[0] = packUint2x32(floatBitsToUint(vec2(v[0], v[1])));
+  words[1] = packUint2x32(floatBitsToUint(vec2(v[2], v[3])));
 }
 #endif
 

@@ -22,7 +22,7 @@
 layout(local_size_x_id = 0) in; // 8
 layout(constant_id = 2) const bool RESIDUAL = false;
 layout(buffer_reference, std430, buffer_reference_align = 8) readonly buffer Four { Half v; };
-layout(buffer_reference, std430, buffer_reference_align = 8) writeonly buffer Result { Half v; };
+layout(buffer_reference, std430, buffer_reference_align = 8) writeonly buffer Result { uint64_t v[2]; };
 layout(push_constant) uniform Push {
   Four m, residual;
   Result y;
@@ -75,8 +75,11 @@ void main() {
         unpack(Four(uint64_t(residual) + at).v, s);
         [[unroll]] for (int u = 0; u < 4; u++) f[u] += s[u];
       }
-      Half half_ = packHalf(f);
-      if (mine < tiles && py < height && px < width) Result(uint64_t(y) + at).v = half_;
+      uint64_t words[HALF_BYTES / 8];
+      packWords(f, words);
+      if (mine < tiles && py < height && px < width) {
+        [[unroll]] for (int i = 0; i < HALF_BYTES / 8; i++) Result(uint64_t(y) + at).v[i] = words[i];
+      }
     }
   }
 }
