@@ -54,7 +54,7 @@ func TestConvPanel(t *testing.T) {
 	for _, s := range storages {
 		target := NewTarget(dev.Info(), s)
 		if !target.Panel {
-			t.Skipf("conv_panel does not run with %v on %s", s, dev.Info().Name)
+			gputest.Lacks(t, dev, "conv_panel")
 		}
 		for i, c := range []convCase{
 			{n: 2, in: 16, out: 48, h: 9, w: 11, kh: 1, kw: 1, sh: 2, sw: 2, norm: true},                    // a shortcut, pixels left over
@@ -83,7 +83,7 @@ func TestConvPanelTilings(t *testing.T) {
 	dev := gputest.Open(t)
 	target := NewTarget(dev.Info(), shaders.F16)
 	if !target.Panel {
-		t.Skipf("conv_panel does not run on %s", dev.Info().Name)
+		gputest.Lacks(t, dev, "conv_panel")
 	}
 	for i, c := range []convCase{
 		{n: 1, in: 48, out: 48, h: 5, w: 7, kh: 1, kw: 1, sh: 1, sw: 1, norm: true, residual: true},

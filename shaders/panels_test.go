@@ -72,7 +72,7 @@ func panel(image, pixels, products, p, k, wide int) int {
 func TestPanels(t *testing.T) {
 	dev, rng := gputest.Open(t), random(90)
 	if !runsPanels(dev.Info()) {
-		t.Skipf("%s does not run panels", dev.Info().Name)
+		gputest.Lacks(t, dev, "conv_panel")
 	}
 	for _, k := range []struct {
 		unitCase
@@ -127,7 +127,7 @@ func TestPanels(t *testing.T) {
 func TestWinogradPanels(t *testing.T) {
 	dev, rng := gputest.Open(t), random(91)
 	if !runsPanels(dev.Info()) {
-		t.Skipf("%s does not run winograd_panels", dev.Info().Name)
+		gputest.Lacks(t, dev, "conv_panel")
 	}
 	for _, k := range []struct {
 		unitCase

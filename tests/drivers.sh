@@ -52,7 +52,7 @@ mesa22() {
 
 mesa25() {
   echo "== mesa25"
-  run_tests
+  BITGPU_REQUIRE=conv_panel run_tests
 }
 
 swiftshader() {
@@ -86,8 +86,9 @@ glslang() {
   "$cache/glslangValidator" --version | head -n 1
 }
 
-# What Mesa 26 offers and the others do not must run here: its tests may not be left out in silence.
+# What Mesa 26 offers must run here: its tests may not be left out in silence.
 mesa26() {
+  local require=conv_panel,conv_coopmat,conv_coopmat2
   echo "== mesa26"
   sid
   $sudo rm -rf "$root/bitgpu"
@@ -98,9 +99,9 @@ mesa26() {
     $sudo cp "$cache/${package##*/}.test" "$root/bitgpu/"
   done
   for package in shaders net net/resample; do
-    $sudo chroot "$root" sh -c "cd /bitgpu/$package && BITGPU_REQUIRE=conv_coopmat,conv_coopmat2 /bitgpu/${package##*/}.test"
+    $sudo chroot "$root" sh -c "cd /bitgpu/$package && BITGPU_REQUIRE=$require /bitgpu/${package##*/}.test"
   done
-  $sudo chroot "$root" sh -c "cd /bitgpu/tests && BITGPU_REQUIRE=conv_coopmat,conv_coopmat2 ../tests.test -test.run '$golden'"
+  $sudo chroot "$root" sh -c "cd /bitgpu/tests && BITGPU_REQUIRE=$require ../tests.test -test.run '$golden'"
 }
 
 [ $# -gt 0 ] || set -- mesa22 mesa25 mesa26 swiftshader
