@@ -128,15 +128,17 @@ void main() {
   Stored rp = Stored(uint64_t(residual) + uint64_t((plane * pixels + pixel) * step) * uint64_t(BLOCK_BYTES));
   uint64_t to = uint64_t(y) + uint64_t(plane * pixels + pixel) * uint64_t(BLOCK_BYTES) + uint64_t(lane * 4);
 
-  float acc[P];
+  // What was handed on is loaded before the products, and added after them: sums of many products are more exact in parts.
+  float acc[P], before[P];
   [[unroll]] for (int p = 0; p < P; p++) {
     float sum = handed(2 * p);
-    acc[p] = chunk > 0 ? sum : 0.0;
+    acc[p] = 0.0, before[p] = chunk > 0 ? sum : 0.0;
   }
   [[unroll]] for (int k = 0; k < KC; k++) {
     float wv = stored(wp, k);
     [[unroll]] for (int p = 0; p < P; p++) acc[p] = fma(xp.v[(k * P + p) / 4][(k * P + p) % 4], wv, acc[p]);
   }
+  [[unroll]] for (int p = 0; p < P; p++) acc[p] += before[p];
   // LLVM compiles the sums by themselves: they end up in memory, and reading a push constant is a branch.
   [[unroll]] for (int p = 0; p < P; p++) partial[2 * p] = FOUR(acc[p], 0), partial[2 * p + 1] = FOUR(acc[p], 4);
   int beyond = last ? end - pixel : 0; // pixels from the first of the tile to the end
