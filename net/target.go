@@ -102,7 +102,7 @@ func runsPanel(info gpu.Info, storage shaders.Storage) bool {
 }
 
 // panelWork is what a network must take for conv_panel, in floating-point operations for one image: the compiler needs
-// about a second for each kind of layer.
+// some seconds for its kernels on the first run, and where layers are small it gains little.
 const panelWork = 4e9
 
 // Suited returns the target as it serves a network, given the graph of the pictures that the network is made for.

@@ -12,7 +12,7 @@
 //   binding 2  residual: as y; up to P-1 blocks past its end are read. If step is 0, its first P are, and not added
 //   binding 3  y: Block [N][planes][pixels]
 //
-// A subgroup multiplies KC of the products for a tile of P pixels and one block of channels. `chunks` subgroups, one after the
+// A subgroup multiplies KC of the products for a tile of P pixels, P even, and one block of channels. `chunks` subgroups, one after the
 // other, share a tile, and hand its sums on in shared memory; the last one finishes it. There is no barrier: lavapipe runs a
 // workgroup in one thread, its subgroups in turn. A workgroup has tiles of `rows` blocks of channels, and of as many
 // groups of P pixels as there are subgroups left. y as in conv.glsl: output blocks [first, ...) of planes.
@@ -56,13 +56,13 @@ layout(push_constant) uniform Push {
   Stored w, residual;
   Word y;
   int products, positions, tiles, begin, pixels, first, planes;
-  int chunks, rows, groups;     // of a workgroup: subgroups of a tile, blocks of channels, groups of P pixels
-  uint perChunks, perRows;      // 65536 / chunks and rows, rounded up
-  int columns, across;          // workgroups for the pixels of an image, and for all its channels
-  uint perColumns, perAcross;   // 2^31 / columns and across, rounded up
-  int end;                      // pixels, once more
-  int step;                     // 1 if the residual is added, else 0
-  uint known[32];               // 0, 1, 2 ...
+  int chunks, rows, groups;   // of a workgroup: subgroups of a tile, blocks of channels, groups of P pixels
+  uint perChunks, perRows;    // 65536 / chunks and rows, rounded up
+  int columns, across;        // workgroups for the pixels of an image and as many channels as one makes, and for all channels
+  uint perColumns, perAcross; // 2^31 / columns and across, rounded up
+  int end;                    // pixels, once more
+  int step;                   // 1 if the residual is added, else 0
+  uint known[32];             // 0, 1, 2 ...
 };
 
 shared vec4 partial[2 * P];
@@ -75,24 +75,21 @@ int quotient(int v, uint reciprocal) { return int(uint(uint64_t(v) * uint64_t(re
 
 int lane;
 
-// A vector with t[i] in lane i.
+// A vector with the values of lo and hi in its lanes.
 #define GATHER(T)                                                                                  \
-  T r = t[0];                                                                                      \
+  T t[8] = T[](lo.x, lo.y, lo.z, lo.w, hi.x, hi.y, hi.z, hi.w), r = t[0];                          \
   [[unroll]] for (int i = 1; i < 8; i++) r = lane == i ? t[i] : r;                                 \
   return r;
 
 // Block i of p: all values are loaded before one is chosen, or the choice would become a branch.
-float stored(Stored p, int i) {
+STORED stored(Stored p, int i) {
   STORED4 lo = p.v[2 * i], hi = p.v[2 * i + 1];
-  STORED t[8] = STORED[](lo.x, lo.y, lo.z, lo.w, hi.x, hi.y, hi.z, hi.w);
-  STORED r = t[0];
-  [[unroll]] for (int i = 1; i < 8; i++) r = lane == i ? t[i] : r;
-  return float(r);
+  GATHER(STORED)
 }
 
-float handed(int at) {
-  vec4 lo = partial[at], hi = partial[at + 1];
-  float t[8] = float[](lo.x, lo.y, lo.z, lo.w, hi.x, hi.y, hi.z, hi.w);
+// What the subgroup before has left for pixel p.
+float handed(int p) {
+  vec4 lo = partial[2 * p], hi = partial[2 * p + 1];
   GATHER(float)
 }
 
@@ -131,11 +128,11 @@ void main() {
   // What was handed on is loaded before the products, and added after them: sums of many products are more exact in parts.
   float acc[P], before[P];
   [[unroll]] for (int p = 0; p < P; p++) {
-    float sum = handed(2 * p);
+    float sum = handed(p);
     acc[p] = 0.0, before[p] = chunk > 0 ? sum : 0.0;
   }
   [[unroll]] for (int k = 0; k < KC; k++) {
-    float wv = stored(wp, k);
+    float wv = float(stored(wp, k));
     [[unroll]] for (int p = 0; p < P; p++) acc[p] = fma(xp.v[(k * P + p) / 4][(k * P + p) % 4], wv, acc[p]);
   }
   [[unroll]] for (int p = 0; p < P; p++) acc[p] += before[p];
@@ -144,16 +141,15 @@ void main() {
   int beyond = last ? end - pixel : 0; // pixels from the first of the tile to the end
 
   [[unroll]] for (int p = 0; p < P; p++) {
-    float r = stored(rp, p);
+    float r = float(stored(rp, p));
     acc[p] += added ? r : 0.0;
   }
   if (beyond <= 0) return; // all that follows is passed over
 #if F16
-  const int PAIR = 2 - P % 2; // vectors that are stored together
-  uint words[P];
-  [[unroll]] for (int p = 0; p < P; p += PAIR) words[p] = blocks(acc[p], acc[p + PAIR - 1]);
-  [[unroll]] for (int p = 0; p < P; p += PAIR)
-    if (lane < 4 * min(beyond - p, PAIR)) Word(to + uint64_t(p * 16)).v = words[p];
+  uint words[P / 2];
+  [[unroll]] for (int p = 0; p < P; p += 2) words[p / 2] = blocks(acc[p], acc[p + 1]);
+  [[unroll]] for (int p = 0; p < P; p += 2)
+    if (lane < 4 * (beyond - p)) Word(to + uint64_t(p * 16)).v = words[p / 2];
 #else
   [[unroll]] for (int p = 0; p < P; p++)
     if (p < beyond) Word(to + uint64_t(p * 32)).v = floatBitsToUint(acc[p]);
