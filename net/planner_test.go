@@ -46,7 +46,7 @@ func TestPlanInvariants(t *testing.T) {
 			g := newGraph(t, c, 37+n%5, 45-n%7, want)
 			target := someTarget(storages[n%2])
 			target.Lane = n%3 > 0
-			target.Panel, target.Texel = n%5 < 2, n%2 > 0
+			target.Panel, target.Address = n%5 < 2, n%7 < 4
 			target.MaxInvocations, target.MaxShared = 1024, 32<<10
 			w := allWinograd(g, func(i int) int { return []int{0, 2, 4}[(i+n)%3] })
 			n++

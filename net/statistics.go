@@ -55,9 +55,13 @@ func (p *planner) normReLU(i int, n Node) {
 	p.values[i] = affine
 	weights := normWeights(n)
 	size := n.Out.C / groups
-	if unit := wholeGroups(size); p.Target.Texel && x.stats == nil && unit <= mostUnit {
+	if unit := wholeGroups(size); p.Target.Address && x.stats == nil && unit <= mostUnit {
+		together := 1 // blocks that are read together
+		if planes%unit == 0 {
+			together = gcd(unit, panelBlocks)
+		}
 		p.step(Step{
-			Name: n.Name, Kernel: p.kernels.GroupNorm, Spec: []uint32{8},
+			Name: n.Name, Kernel: p.kernels.GroupNorm, Spec: []uint32{8, 2, uint32(together)},
 			Push:   shaders.Push(n.Out.C, planes, n.Out.Pixels(), unit, size, p.Graph.Config.NormEps),
 			Groups: [3]uint32{uint32(ceilDiv(planes, unit)), uint32(p.Batch), 1},
 		}, x, weights, affine)

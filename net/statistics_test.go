@@ -57,7 +57,7 @@ func TestPlanLeavesStatistics(t *testing.T) {
 // where it is the last, and where the operand is cut into slices.
 func TestPlanTakesStatistics(t *testing.T) {
 	target := someTarget(shaders.F16)
-	target.Panel, target.Texel, target.MaxInvocations = true, true, 1024
+	target.Panel, target.Address, target.MaxInvocations = true, true, 1024
 	v, _ := FindVariant(DefaultModel)
 	for _, size := range []int{224, 896} {
 		g := newGraph(t, v.Config, size, size, Outputs{Logits: true})

@@ -20,6 +20,7 @@ type Target struct {
 	Align     int64     // offsets of bindings are multiples of it
 	Lane      bool      // subgroups of 8 with broadcast, and 64-bit integers: conv_lane runs
 	Texel     bool      // also binds whole ranges as texels and shuffles: conv_texel runs
+	Address   bool      // also reads by address and shuffles: groupnorm runs
 	CutFLOPs  int64     // most floating-point operations of one submission
 	CPU       bool
 	Panel     bool // conv_panel runs, and then runs every layer
@@ -66,8 +67,9 @@ func NewTarget(info gpu.Info, storage shaders.Storage) Target {
 		t.CutFLOPs = cutCPU
 		// On a GPU conv_tile shares loads through shared memory; a CPU has none to share through.
 		t.Lane = info.SubgroupBallot && info.Int64 && hasSubgroup(info, 8)
-		t.Texel = t.Lane && storage == shaders.F16 && info.SubgroupShuffle && info.SubgroupArithmetic && info.Limits.MaxTexels >= t.MaxRange/16
-		t.Panel = t.Lane && runsPanel(info, storage)
+		t.Texel = t.Lane && storage == shaders.F16 && info.SubgroupShuffle && info.Limits.MaxTexels >= t.MaxRange/16
+		t.Address = t.Lane && info.BufferAddress && info.SubgroupShuffle
+		t.Panel = t.Address && runsPanel(info, storage)
 	case gpu.Discrete:
 		t.CutFLOPs = cutDiscrete
 	}
@@ -90,15 +92,14 @@ const (
 	lastMesa  = 26
 )
 
-// runsPanel reports whether a device with Lane has also what conv_panel needs.
+// runsPanel reports whether a device with Address has also what conv_panel needs.
 func runsPanel(info gpu.Info, storage shaders.Storage) bool {
 	half := storage == shaders.F32 || info.Float16 && info.Storage16
 	var mesa int
 	if _, err := fmt.Sscanf(info.DriverInfo, "Mesa %d.", &mesa); err != nil || mesa < firstMesa || mesa > lastMesa {
 		return false
 	}
-	return info.DriverName == lavapipe && info.BufferAddress && info.SubgroupShuffle && half &&
-		info.Limits.MaxPushConstants >= uint32(shaders.For(storage).ConvPanel.Push)
+	return info.DriverName == lavapipe && half && info.Limits.MaxPushConstants >= uint32(shaders.For(storage).ConvPanel.Push)
 }
 
 // panelWork is what a network must take for conv_panel, in floating-point operations for one image: the compiler needs

@@ -62,3 +62,27 @@ func TestTargetMatrix(t *testing.T) {
 		t.Errorf("fp32: %+v", got)
 	}
 }
+
+// TestTargetPanel: conv_panel runs on the versions of lavapipe that are known to run a workgroup's subgroups in turn.
+func TestTargetPanel(t *testing.T) {
+	info := gpu.Info{
+		Type: gpu.CPU, SubgroupControl: true, MinSubgroupSize: 8, MaxSubgroupSize: 8, SubgroupBallot: true, Int64: true, Float16: true,
+		Storage16: true, SubgroupShuffle: true, BufferAddress: true, DriverName: lavapipe, Limits: gpu.Limits{MaxPushConstants: 256},
+	}
+	for driver, want := range map[string]bool{
+		"Mesa 24.3.4": false, "Mesa 25.0.7-2~bpo12+1 (LLVM 15.0.6)": true, "Mesa 26.2.6": true, "Mesa 27.0.0": false, "25.0.7": false, "": false,
+	} {
+		info.DriverInfo = driver
+		if got := NewTarget(info, shaders.F16); got.Panel != want || !got.Address {
+			t.Errorf("%q: conv_panel %v, want %v; by address %v, want true", driver, got.Panel, want, got.Address)
+		}
+	}
+	info.DriverInfo, info.DriverName = "Mesa 25.0.7", "radv"
+	if NewTarget(info, shaders.F16).Panel {
+		t.Error("conv_panel runs on another driver")
+	}
+	info.DriverName, info.BufferAddress = lavapipe, false
+	if got := NewTarget(info, shaders.F16); got.Panel || got.Address {
+		t.Errorf("without addresses: %+v", got)
+	}
+}

@@ -95,6 +95,7 @@ func (t *tuner) bind(ctx context.Context, refs []Ref) ([]gpu.Range, error) {
 			size += (r.Size + t.target.Align - 1) / t.target.Align * t.target.Align
 		}
 	}
+	size += panelPast
 	if t.memory == nil || t.memory.Size() < size {
 		t.memory.Release()
 		var err error

@@ -185,8 +185,8 @@ func (t *tuner) panel(ctx context.Context, name string, c convShape, best TunedC
 	best.Kernel = shaders.For(t.target.Storage).ConvPanel.Name
 	for i, tiling := range panelTilings(t.target, c) {
 		p := newPlanner(&Plan{Graph: t.graph, Target: t.target, Batch: c.images})
-		tiles := min(ceilDiv(c.out.Pixels(), tiling.p), panelGrid)
-		v := newValue("panels", int64(c.images*tiles*c.productsOf()*tiling.p)*4)
+		tiles := tiling.slice(c)
+		v := newValue("panels", int64(tiles)*tiling.bytes(c))
 		y := newValue("result", int64(c.images*c.out.C*c.out.Pixels())*p.blockBytes())
 		p.multiplyPanels(name, c, tiling, 0, tiles, 0, v, y, y)
 		var seconds float64

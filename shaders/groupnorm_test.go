@@ -157,7 +157,7 @@ func (k normCase) parts(x *kt.Tensor, side int, joined bool) (part []float64, ch
 }
 
 // runOnce computes scale and shift with the one kernel.
-func (k normCase) runOnce(t *testing.T, dev *gpu.Device, x, gamma, beta *kt.Tensor) []float64 {
+func (k normCase) runOnce(t *testing.T, dev *gpu.Device, s shaders.Storage, x, gamma, beta *kt.Tensor) []float64 {
 	blocks, size := kt.Blocks(k.c), k.c/k.groups
 	unit := size // blocks that are whole groups: the least common multiple of size and 8, over 8
 	for unit%2 == 0 && unit > size/8 {
@@ -165,19 +165,12 @@ func (k normCase) runOnce(t *testing.T, dev *gpu.Device, x, gamma, beta *kt.Tens
 	}
 	norm := kt.Poison(k.n * blocks * 8 * 8)
 	kt.Run(t, dev, norm, kt.Dispatch{
-		Kernel: shaders.For(shaders.F16).GroupNorm, Spec: []uint32{8},
+		Kernel: shaders.For(s).GroupNorm, Spec: []uint32{8, normTaken, 1},
 		Groups: [3]uint32{uint32((blocks + unit - 1) / unit), uint32(k.n), 1},
 		Push:   shaders.Push(k.c, blocks, k.h*k.w, unit, size, normEps),
-		In:     [][]byte{x.Activation(shaders.F16), kt.Encode(shaders.F32, append(gamma.Data, beta.Data...))},
+		In:     [][]byte{x.Activation(s), kt.Encode(shaders.F32, append(gamma.Data, beta.Data...))},
 	})
 	return kt.Decode(shaders.F32, norm)
-}
-
-// runsOnce says whether a device has what groupnorm needs.
-func runsOnce(info gpu.Info) bool {
-	eight := info.SubgroupControl && info.MinSubgroupSize <= 8 && info.MaxSubgroupSize >= 8 ||
-		info.MinSubgroupSize == 8 && info.MaxSubgroupSize == 8
-	return eight && info.SubgroupArithmetic
 }
 
 func TestGroupNorm(t *testing.T) {
@@ -209,10 +202,10 @@ func TestGroupNorm(t *testing.T) {
 				gamma, beta := kt.Random(rng, shaders.F32, k.c, 1, 1, 1, 0, 1), kt.Random(rng, shaders.F32, k.c, 1, 1, 1, 0, 1)
 				got := k.run(t, dev, s, x, gamma, beta)
 				k.reference(x, gamma, beta).Check(t, "scale and shift", got)
-				if s == shaders.F16 && k.lanes == 8 && runsOnce(dev.Info()) {
+				if k.lanes == 8 && readsByAddress(dev.Info()) {
 					once := k
 					once.chunk = max(k.chunk, k.h*k.w) // its sums are as long
-					once.reference(x, gamma, beta).Check(t, "scale and shift in one step", k.runOnce(t, dev, x, gamma, beta))
+					once.reference(x, gamma, beta).Check(t, "scale and shift in one step", k.runOnce(t, dev, s, x, gamma, beta))
 				}
 			})
 		}

@@ -41,7 +41,7 @@ void main() {
     float scale[VALUES], shift[VALUES];
     if (NORM > 0) {
       [[unroll]] for (int b = 0; b < BLOCKS; b++) {
-        vec2 affine = affineOf(uint64_t(norm), image, mine + b0 + b, inBlocks, b0 + b, group);
+        vec2 affine = affineOf(uint64_t(norm), image, (mine + b0 + b) * 8 + lane, inBlocks * 8, (b0 + b) * 8 + lane, group);
 #define OF(i) scale[b * 8 + i] = subgroupBroadcast(affine.x, i), shift[b * 8 + i] = subgroupBroadcast(affine.y, i);
         OF(0) OF(1) OF(2) OF(3) OF(4) OF(5) OF(6) OF(7)
       }

@@ -12,9 +12,11 @@ import (
 	kt "github.com/bitgpu/bitgpu/shaders/kerneltest"
 )
 
-// runsPanels says whether a device has what the kernels need that bring operands into panels.
-func runsPanels(info gpu.Info) bool {
-	return runsOnce(info) && info.BufferAddress && info.SubgroupShuffle && info.SubgroupBallot && info.Int64
+// readsByAddress says whether a device has what the kernels need that take a unit of channels by address (unit.glsl).
+func readsByAddress(info gpu.Info) bool {
+	eight := info.SubgroupControl && info.MinSubgroupSize <= 8 && info.MaxSubgroupSize >= 8 ||
+		info.MinSubgroupSize == 8 && info.MaxSubgroupSize == 8
+	return eight && info.BufferAddress && info.SubgroupShuffle && info.SubgroupBallot && info.Int64
 }
 
 // How a unit is normalized: NORM of unit.glsl.
@@ -71,7 +73,7 @@ func panel(image, pixels, products, p, k, wide int) int {
 
 func TestPanels(t *testing.T) {
 	dev, rng := gputest.Open(t), random(90)
-	if !runsPanels(dev.Info()) {
+	if !readsByAddress(dev.Info()) {
 		gputest.Lacks(t, dev, "conv_panel")
 	}
 	for _, k := range []struct {
@@ -126,7 +128,7 @@ func TestPanels(t *testing.T) {
 
 func TestWinogradPanels(t *testing.T) {
 	dev, rng := gputest.Open(t), random(91)
-	if !runsPanels(dev.Info()) {
+	if !readsByAddress(dev.Info()) {
 		gputest.Lacks(t, dev, "conv_panel")
 	}
 	for _, k := range []struct {

@@ -45,7 +45,7 @@ type Set struct {
 	WinogradGather          *Kernel // for ConvPanel
 	MaxPool                 *Kernel
 	GNStats, GNFinalize     *Kernel
-	GroupNorm               *Kernel // of F16 only, else nil
+	GroupNorm               *Kernel
 	AvgPool, Linear, Export *Kernel
 }
 
@@ -60,9 +60,9 @@ func All() []*Kernel {
 		all = append(all, s.InputU8, s.InputF32, s.PackWeights, s.ConvLane, s.ConvTile,
 			s.Panels, s.WinogradPanels, s.ConvPanel, s.TransposeWeights,
 			s.WinogradWeights, s.WinogradInput, s.WinogradOutput, s.WinogradGather, s.MaxPool,
-			s.GNStats, s.AvgPool, s.Linear, s.Export)
+			s.GNStats, s.GroupNorm, s.AvgPool, s.Linear, s.Export)
 		if s.ConvTexel != nil {
-			all = append(all, s.ConvTexel, s.GroupNorm)
+			all = append(all, s.ConvTexel)
 		}
 		if s.ConvCoopmat != nil {
 			all = append(all, s.ConvCoopmat, s.ConvCoopmat2)
@@ -127,6 +127,8 @@ func set(suffix, define string) Set {
 		MaxPool:    kernel(Kernel{Name: "maxpool", Bindings: []Access{Read, Write}, Push: 16}),
 		GNStats:    kernel(Kernel{Name: "gn_stats", Bindings: []Access{Read, Write}, Push: 8}),
 		GNFinalize: gnFinalize,
+		GroupNorm: kernel(Kernel{Name: "groupnorm", Bindings: []Access{Read | Address, Read | Address, Write | Address}, Push: 3*8 + 24,
+			OneSubgroup: true, Ballot: true, Int64: true, Spec: unit}),
 		AvgPool:    kernel(Kernel{Name: "avgpool", Bindings: []Access{Read, Read, Write}, Push: 4}),
 		Linear:     kernel(Kernel{Name: "linear", Bindings: []Access{Read, Read, Read, Write}, Push: 16}),
 		Export: kernel(Kernel{Name: "export", Bindings: []Access{Read, Read, Write}, Push: 8,
@@ -135,7 +137,6 @@ func set(suffix, define string) Set {
 	if define == "F16=1" {
 		set.ConvTexel = kernel(Kernel{Name: "conv_texel", Bindings: []Access{Read | Texels, Read | Texels, Read, Read, Write}, Push: 48,
 			Spec: lane, OneSubgroup: true, Int64: true})
-		set.GroupNorm = kernel(Kernel{Name: "groupnorm", Bindings: []Access{Read | Texels, Read, Write}, Push: 24, OneSubgroup: true, Spec: []Spec{{"local_size_x", 8}}})
 		coopmat := slices.Concat(conv, []Spec{{"PIXELS", 128}, {"CHANNELS", 128}, {"STEP", 4}, {"SUB_PIXELS", 64}, {"SUB_CHANNELS", 64},
 			{"BUFFERS", 2}, {"SUBGROUP", 32}, {"ALIGNED", 0}, {"TN", 16}})
 		set.ConvCoopmat = kernel(Kernel{Name: "conv_coopmat", Bindings: statsBindings, Push: 36, Matrix: true, Subgroups: 15,

@@ -1,6 +1,6 @@
-// GroupNorm and ReLU of a unit of channels as an operand is read, for the kernels of lavapipe that bring operands into panels.
-// A workgroup is one subgroup of 8 and takes a unit of one image: some blocks, which are whole groups. Everything is read by
-// address: lavapipe gathers then, where a storage buffer takes a branch for every lane.
+// GroupNorm of a unit of channels, for groupnorm and for the kernels that bring operands into panels and normalize them. A workgroup is
+// one subgroup of 8 and takes a unit of one image: some blocks, which are whole groups. Everything is read by address: lavapipe
+// gathers then, where a storage buffer takes a branch for every lane.
 //
 //   NORM 0: neither. 1: norm is vec2 [N][blocks*8], scale and shift, as groupnorm leaves them. 2: norm is float [2][C], gamma, then
 //   beta, and the statistics are taken here: one step less, and x is in the cache when it is read again.
@@ -106,13 +106,12 @@ void takeStatistics(uint64_t from, int unit, int group, int pixels, float eps) {
   subgroupBarrier();
 }
 
-// Scale and shift of channel lane of a block of the unit, the block being number `block` of `blocks`.
-vec2 affineOf(uint64_t norm, int image, int block, int blocks, int ofUnit, int group) {
-  int channel = block * 8 + lane;
-  if (NORM == 1) return uintBitsToFloat(unpackUint2x32(Affine(norm + uint64_t((image * blocks * 8 + channel) * 8)).v));
-  vec2 m = groups[(ofUnit * 8 + lane) / group];
+// Scale and shift of a channel of an image of so many, which is number `inUnit` of the unit.
+vec2 affineOf(uint64_t norm, int image, int channel, int channels, int inUnit, int group) {
+  if (NORM == 1) return uintBitsToFloat(unpackUint2x32(Affine(norm + uint64_t((image * channels + channel) * 8)).v));
+  vec2 m = groups[inUnit / group];
   float scale = Parameter(norm + uint64_t(channel * 4)).v * m.y;
-  return vec2(scale, Parameter(norm + uint64_t((blocks * 8 + channel) * 4)).v - m.x * scale);
+  return vec2(scale, Parameter(norm + uint64_t((channels + channel) * 4)).v - m.x * scale);
 }
 
 #endif

@@ -35,7 +35,7 @@ void main() {
   uint64_t from = uint64_t(x) + uint64_t((image + first) * blocks + mine) * plane;
   if (NORM == 2) takeStatistics(from, unit, group, height * width, eps);
   for (int b = 0; b < unit; b++) {
-    vec2 affine = NORM > 0 ? affineOf(uint64_t(norm), image + first, mine + b, blocks, b, group) : vec2(1.0, 0.0);
+    vec2 affine = NORM > 0 ? affineOf(uint64_t(norm), image + first, (mine + b) * 8 + lane, blocks * 8, b * 8 + lane, group) : vec2(1.0, 0.0);
     for (int part4 = 0; part4 < 2; part4++) {
       float scale[4], shift[4];
 #define OF(i)                                                                                      \

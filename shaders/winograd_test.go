@@ -307,7 +307,7 @@ func TestWinogradOutput(t *testing.T) {
 			}
 		}
 		ref.Check(t, "y", kt.Decode(s, out))
-		if runsPanels(dev.Info()) {
+		if readsByAddress(dev.Info()) {
 			kt.Run(t, dev, gathered, gathers...)
 			ref.Check(t, "y of winograd_gather", kt.Decode(s, gathered))
 		}
