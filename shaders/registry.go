@@ -128,7 +128,7 @@ func set(suffix, define string) Set {
 		GNStats:    kernel(Kernel{Name: "gn_stats", Bindings: []Access{Read, Write}, Push: 8}),
 		GNFinalize: gnFinalize,
 		GroupNorm: kernel(Kernel{Name: "groupnorm", Bindings: []Access{Read | Address, Read | Address, Write | Address}, Push: 3*8 + 24,
-			OneSubgroup: true, Ballot: true, Int64: true, Spec: unit}),
+			OneSubgroup: true, Int64: true, Spec: unit}),
 		AvgPool:    kernel(Kernel{Name: "avgpool", Bindings: []Access{Read, Read, Write}, Push: 4}),
 		Linear:     kernel(Kernel{Name: "linear", Bindings: []Access{Read, Read, Read, Write}, Push: 16}),
 		Export: kernel(Kernel{Name: "export", Bindings: []Access{Read, Read, Write}, Push: 8,
