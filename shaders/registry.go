@@ -129,8 +129,8 @@ func set(suffix, define string) Set {
 		GNFinalize: gnFinalize,
 		GroupNorm: kernel(Kernel{Name: "groupnorm", Bindings: []Access{Read | Address, Read | Address, Write | Address}, Push: 3*8 + 24,
 			OneSubgroup: true, Int64: true, Spec: unit}),
-		AvgPool:    kernel(Kernel{Name: "avgpool", Bindings: []Access{Read, Read, Write}, Push: 4}),
-		Linear:     kernel(Kernel{Name: "linear", Bindings: []Access{Read, Read, Read, Write}, Push: 16}),
+		AvgPool: kernel(Kernel{Name: "avgpool", Bindings: []Access{Read, Read, Write}, Push: 4}),
+		Linear:  kernel(Kernel{Name: "linear", Bindings: []Access{Read, Read, Read, Write}, Push: 16}),
 		Export: kernel(Kernel{Name: "export", Bindings: []Access{Read, Read, Write}, Push: 8,
 			Spec: []Spec{{"NORM", 0}}}),
 	}
