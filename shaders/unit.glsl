@@ -63,7 +63,8 @@ float all(float v) {
 void takeStatistics(uint64_t from, int unit, int group, int pixels, float eps) {
   uint64_t plane = uint64_t(pixels) * uint64_t(BLOCK_BYTES);
   for (int b = 0; b < unit; b += BLOCKS) {
-    uint64_t at = from + uint64_t(b) * plane;
+    // Mesa 26 goes through a loop once more without lanes, and loads what has one address for all of them even so.
+    uint64_t at = from + uint64_t(min(b, unit - BLOCKS)) * plane;
     float shift[VALUES], s[VALUES], q[VALUES];
     load(at, plane, shift);
     [[unroll]] for (int c = 0; c < VALUES; c++) s[c] = 0.0, q[c] = 0.0;
