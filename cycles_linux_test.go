@@ -63,10 +63,8 @@ func leaksNothing(t *testing.T, n int, cycle func(i int)) {
 	}
 	after := proctest.Now(t)
 	t.Logf("%d cycles: %v before, %v after", n, before, after)
-	// Go keeps threads for later, and glibc some memory: a leak of 16 KiB, a twentieth of a model, in each of 1,000 cycles is more.
-	// In a few cycles no leak tells from it.
-	grown := after.Memory-before.Memory > 12<<10 && n >= 40
-	if grown || after.Threads-before.Threads > 6 || after.Files > before.Files || after.Goroutines > before.Goroutines {
+	// Go keeps threads for later, and glibc some memory. A leak of 16 KiB, a twentieth of a model, in each of 1,000 cycles is more.
+	if after.Memory-before.Memory > 12<<10 || after.Threads-before.Threads > 6 || after.Files > before.Files || after.Goroutines > before.Goroutines {
 		t.Errorf("after %d cycles %v, before %v", n, after, before)
 	}
 }

@@ -107,7 +107,7 @@ func (t panelTiling) constants() []uint32 {
 }
 
 // panels plans a convolution: slices of pixels are brought into panels and multiplied, one after the other.
-func (p *planner) panels(name string, c convShape, flops int64, x, norm, residual, y any) {
+func (p *planner) panels(name string, c convShape, flops int64, x *value, norm any, residual, y *value) {
 	t := choosePanel(p.Target, c)
 	tiles, most := ceilDiv(c.out.Pixels(), t.p), t.slice(c)
 	for first := 0; first < tiles; first += most {
@@ -143,7 +143,7 @@ type panelUnit struct {
 func (p *planner) unit(c convShape, norm any, pixels int) panelUnit {
 	mode, u := flag(c.norm), panelUnit{unit: gcd(c.in.C, panelBlocks), group: panelLanes, part: min(panelPart, pixels)}
 	if _, weights := norm.(Ref); weights {
-		mode, u.group, u.part = 2, 8*c.in.C/p.Graph.Config.Groups, pixels
+		mode, u.group, u.part = normTaken, 8*c.in.C/p.Graph.Config.Groups, pixels
 		for u.unit = wholeGroups(u.group); 2*u.unit <= panelBlocks && c.in.C%(8*u.unit) == 0; u.unit *= 2 {
 		}
 	}
@@ -170,7 +170,7 @@ func (p *planner) takesStatistics(norm int) bool {
 }
 
 // panelInput brings the operand of so many pixels, from begin on, into panels.
-func (p *planner) panelInput(name string, c convShape, t panelTiling, begin, pixels int, x, norm, v any) {
+func (p *planner) panelInput(name string, c convShape, t panelTiling, begin, pixels int, x *value, norm any, v *value) {
 	u := p.unit(c, norm, pixels)
 	u.part += u.part % 2
 	whole := c.kh*c.kw*c.sh*c.sw == 1
@@ -183,7 +183,7 @@ func (p *planner) panelInput(name string, c convShape, t panelTiling, begin, pix
 }
 
 // multiplyPanels multiplies panels of so many tiles from the pixel begin on.
-func (p *planner) multiplyPanels(name string, c convShape, t panelTiling, begin, tiles int, flops int64, v, residual, y any) {
+func (p *planner) multiplyPanels(name string, c convShape, t panelTiling, begin, tiles int, flops int64, v, residual, y *value) {
 	perBlock := int64(c.positions*c.productsOf()) * p.blockBytes()
 	columns := ceilDiv(tiles, t.groups)
 	most := min(c.out.C, max(panelGrid/(columns*c.images), 1)*t.rows)

@@ -32,7 +32,7 @@ func TestPanelTilings(t *testing.T) {
 				t.Errorf("%v: %+v makes other than %d products", c, k, shape.productsOf())
 			case shape.out.C%k.rows != 0:
 				t.Errorf("%v: %+v leaves channels over", c, k)
-			case subgroups*panelLanes > 1024:
+			case subgroups > panelSubgroups || subgroups*panelLanes > 1024:
 				t.Errorf("%v: %+v passes a limit", c, k)
 			}
 			// conv_panel divides by multiplying.
@@ -228,6 +228,25 @@ func TestPanelParts(t *testing.T) {
 		}
 		if parts < 2 || done != flops {
 			t.Errorf("%v: %d parts make %d of %d", c, parts, done, int64(flops))
+		}
+	}
+}
+
+// TestPanelKinds: few kinds of conv_panel serve a network, for each takes most of a second to compile.
+func TestPanelKinds(t *testing.T) {
+	target := someTarget(shaders.F16)
+	target.Lane, target.Address, target.Panel, target.MaxInvocations = true, true, true, 1024
+	for name, most := range map[string]int{"resnetv2_50x1_bit.goog_distilled_in1k": 8, DefaultModel: 4} {
+		v, _ := FindVariant(name)
+		g := newGraph(t, v.Config, v.Size, v.Size, Outputs{Logits: true})
+		kinds := map[string]bool{}
+		for _, s := range newWinogradPlan(t, g, target, defaultWinograd(g, target), 1, Pixels).Steps {
+			if isPanel(&s) {
+				kinds[fmt.Sprint(s.Spec)] = true
+			}
+		}
+		if len(kinds) == 0 || len(kinds) > most {
+			t.Errorf("%s: %d kinds, want at most %d: %v", name, len(kinds), most, kinds)
 		}
 	}
 }

@@ -171,8 +171,10 @@ func (p *planner) conv(i int, n Node) {
 	x := p.values[n.In[0]]
 	var norm any = x // bound, but not read unless the layer is normalized; the residual likewise
 	if in := p.Graph.Nodes[n.In[0]]; c.norm {
-		x, norm = p.values[in.In[0]], p.values[n.In[0]]
-		if p.takesStatistics(n.In[0]) {
+		x = p.values[in.In[0]]
+		if scaled := p.values[n.In[0]]; scaled != nil {
+			norm = scaled
+		} else { // this convolution takes the statistics
 			norm = normWeights(in)
 		}
 	}

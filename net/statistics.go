@@ -41,8 +41,11 @@ func normWeights(n Node) Ref {
 // wholeGroups is the fewest blocks that are whole groups of so many channels.
 func wholeGroups(channels int) int { return channels / gcd(channels, 8) }
 
-// mostUnit is how many of them the kernels know that take the statistics of groups at once.
-const mostUnit = 32
+// What the kernels know that take the statistics of groups (shaders/unit.glsl): NORM for that, and so many blocks at once.
+const (
+	normTaken = 2
+	mostUnit  = 32
+)
 
 // normReLU leaves the scale and shift of every image and channel, which the readers apply.
 func (p *planner) normReLU(i int, n Node) {
@@ -61,7 +64,7 @@ func (p *planner) normReLU(i int, n Node) {
 			together = gcd(unit, panelBlocks)
 		}
 		p.step(Step{
-			Name: n.Name, Kernel: p.kernels.GroupNorm, Spec: []uint32{8, 2, uint32(together)},
+			Name: n.Name, Kernel: p.kernels.GroupNorm, Spec: []uint32{panelLanes, normTaken, uint32(together)},
 			Push:   shaders.Push(n.Out.C, planes, n.Out.Pixels(), unit, size, p.Graph.Config.NormEps),
 			Groups: [3]uint32{uint32(ceilDiv(planes, unit)), uint32(p.Batch), 1},
 		}, x, weights, affine)

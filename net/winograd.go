@@ -67,6 +67,7 @@ func (p *planner) winograd(m int, n Node, c convShape, x *value, norm any, resid
 		products := c.products(m, images)
 		macs := int64(positions) * int64(tiles) * int64(p.Graph.Nodes[n.In[0]].Out.C) * int64(n.Out.C)
 		z := newValue(n.Name+".products", size(c.out.C, images))
+		back := shaders.Push(c.out.H, c.out.W, tilesY, tilesX, c.out.C, first, images)
 		if p.Target.Panel {
 			tiling := choosePanel(p.Target, products)
 			v := newValue(n.Name+".input", int64(ceilDiv(tiles, tiling.p))*tiling.bytes(products))
@@ -78,27 +79,23 @@ func (p *planner) winograd(m int, n Node, c convShape, x *value, norm any, resid
 				Groups: [3]uint32{uint32(c.in.C / u.unit), uint32(ceilDiv(tilesY*tilesX, u.part)), uint32(images)},
 			}, x, norm, v)
 			p.multiplyPanels(n.Name, products, tiling, 0, ceilDiv(tiles, tiling.p), 2*macs, v, v, z)
-		} else {
-			v := newValue(n.Name+".input", size(c.in.C, images))
 			p.step(Step{
-				Name: n.Name + ".input", Kernel: p.kernels.WinogradInput, Spec: []uint32{uint32(local), uint32(m), flag(c.norm)},
-				Push:   shaders.Push(c.in.H, c.in.W, tilesY, tilesX, c.in.C, first, images),
-				Groups: [3]uint32{uint32(ceilDiv(2*tiles, local)), uint32(c.in.C), 1}, // an invocation makes half a block
-			}, x, norm, v)
-			p.products(n.Name, products, 2*macs, v, v, v, z)
+				Name: n.Name + ".output", Kernel: p.kernels.WinogradGather, Spec: []uint32{panelLanes, uint32(m), flag(c.residual)}, Push: back,
+				Groups: [3]uint32{uint32(ceilDiv(tilesY*tilesX, panelLanes)), uint32(2 * c.out.C), uint32(images)},
+			}, z, residual, y)
+			continue
 		}
-		output := Step{
-			Name: n.Name + ".output", Kernel: p.kernels.WinogradOutput, Spec: []uint32{uint32(local), uint32(m), flag(c.residual), flag(y.stats != nil)},
-			Push:   shaders.Push(c.out.H, c.out.W, tilesY, tilesX, c.out.C, first, images),
+		v := newValue(n.Name+".input", size(c.in.C, images))
+		p.step(Step{
+			Name: n.Name + ".input", Kernel: p.kernels.WinogradInput, Spec: []uint32{uint32(local), uint32(m), flag(c.norm)},
+			Push:   shaders.Push(c.in.H, c.in.W, tilesY, tilesX, c.in.C, first, images),
+			Groups: [3]uint32{uint32(ceilDiv(2*tiles, local)), uint32(c.in.C), 1}, // an invocation makes half a block
+		}, x, norm, v)
+		p.products(n.Name, products, 2*macs, v, v, v, z)
+		p.step(Step{
+			Name: n.Name + ".output", Kernel: p.kernels.WinogradOutput, Spec: []uint32{uint32(local), uint32(m), flag(c.residual), flag(y.stats != nil)}, Push: back,
 			Groups: [3]uint32{uint32(ceilDiv(2*tilesY*tilesX, local)), uint32(c.out.C), uint32(images)},
-		}
-		if p.Target.Panel {
-			output.Kernel, output.Spec = p.kernels.WinogradGather, []uint32{panelLanes, uint32(m), flag(c.residual)}
-			output.Groups = [3]uint32{uint32(ceilDiv(tilesY*tilesX, panelLanes)), uint32(2 * c.out.C), uint32(images)}
-			p.step(output, z, residual, y)
-		} else {
-			p.step(output, z, residual, y, part)
-		}
+		}, z, residual, y, part)
 	}
 }
 

@@ -71,6 +71,9 @@ func panel(image, pixels, products, p, k, wide int) int {
 	return ((image*((pixels+wide-1)/wide)+p/wide)*products+k)*wide + p%wide
 }
 
+// reciprocal is what the kernels divide by n with: 2^31 / n, rounded up.
+func reciprocal(n int) int { return (1<<31 + n - 1) / n }
+
 func TestPanels(t *testing.T) {
 	dev, rng := gputest.Open(t), random(90)
 	if !readsByAddress(dev.Info()) {
@@ -106,7 +109,7 @@ func TestPanels(t *testing.T) {
 					Spec:   k.spec(map[bool]uint32{true: 1}[k.kh*k.kw*k.sh*k.sw == 1]),
 					Groups: [3]uint32{uint32(k.c / 8 / k.unit), uint32((pixels + k.part - 1) / k.part), uint32(k.n)},
 					Push: shaders.Push(k.h, k.w, outW, k.c/8, first, pixels, k.part, k.unit, k.c/k.groups,
-						k.kh, k.kw, k.sh, k.sw, k.ph, k.pw, k.wide, 1<<31/k.wide+1, normEps),
+						k.kh, k.kw, k.sh, k.sw, k.ph, k.pw, k.wide, reciprocal(k.wide), normEps),
 					In: [][]byte{x.Activation(s), norm},
 				})
 				all, want, got := kt.Decode(shaders.F32, out), &kt.Values{}, []float64{}
@@ -154,7 +157,7 @@ func TestWinogradPanels(t *testing.T) {
 					kt.Run(t, dev, out, kt.Dispatch{
 						Kernel: shaders.For(s).WinogradPanels, Spec: k.spec(uint32(m)),
 						Groups: [3]uint32{uint32(k.c / 8 / k.unit), uint32((tiles + part - 1) / part), uint32(k.images)},
-						Push:   shaders.Push(k.h, k.w, tilesY, tilesX, k.c/8, k.first, k.images, part, k.unit, k.c/k.groups, k.wide, 1<<31/k.wide+1, normEps),
+						Push:   shaders.Push(k.h, k.w, tilesY, tilesX, k.c/8, k.first, k.images, part, k.unit, k.c/k.groups, k.wide, reciprocal(k.wide), normEps),
 						In:     [][]byte{x.Activation(s), norm},
 					})
 					all, want, got := kt.Decode(shaders.F32, out), &kt.Values{}, []float64{}
@@ -170,14 +173,10 @@ func TestWinogradPanels(t *testing.T) {
 							}
 						}
 						values, errs := around(w.b, of(f)), around(absolute(w.b), of(bound))
-						magnitudes := around(absolute(w.b), of(f)) // f is not negative where it is normalized
+						magnitudes := around(absolute(w.b), func(r, q int) float64 { return math.Abs(of(f)(r, q)) })
 						for p, v := range values {
 							got = append(got, all[panel(p, k.images*tiles, k.c, image*tiles+tile, c, k.wide)])
-							magnitude := magnitudes[p]
-							if k.norm == normNone {
-								magnitude = around(absolute(w.b), func(r, q int) float64 { return math.Abs(of(f)(r, q)) })[p]
-							}
-							want.Add(shaders.F32, v, errs[p]+kt.SumError(12, magnitude))
+							want.Add(shaders.F32, v, errs[p]+kt.SumError(12, magnitudes[p]))
 						}
 					}
 					want.Check(t, "panels", got)
