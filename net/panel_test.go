@@ -250,3 +250,21 @@ func TestPanelKinds(t *testing.T) {
 		}
 	}
 }
+
+// TestPanelPast: conv_panel reads up to P-1 blocks past the end of a residual, which may lie at the end of the arena.
+func TestPanelPast(t *testing.T) {
+	for _, s := range storages {
+		target := someTarget(s)
+		target.Panel, target.MaxInvocations = true, 1024
+		p := newPlanner(&Plan{Graph: &Graph{}, Target: target, Batch: 1})
+		shape := convCase{n: 1, in: 8, out: 64, h: 9, w: 9, kh: 1, kw: 1, sh: 1, sw: 1, residual: true}.shape()
+		x, residual, y := newValue("x", 1), newValue("residual", int64(64*81)*s.Size()), newValue("y", int64(64*81)*s.Size())
+		y.alias = residual
+		p.panels("conv", shape, 0, x, x, residual, y)
+		p.place()
+		past := int64(choosePanel(target, shape).p-1) * 8 * s.Size()
+		if end := residual.at + residual.size; end+past > p.ArenaSize {
+			t.Errorf("%v: %d bytes past %d are read of an arena of %d", s, past, end, p.ArenaSize)
+		}
+	}
+}
