@@ -8,6 +8,8 @@
 #define BLOCK_GLSL
 
 #if F16
+#define BLOCK_BYTES 16
+
 struct Block {
   uvec4 q;
 };
@@ -79,6 +81,8 @@ Block pack(float v[8]) {
                      packPair(v[6], v[7])));
 }
 #else
+#define BLOCK_BYTES 32
+
 struct Block {
   vec4 lo, hi;
 };

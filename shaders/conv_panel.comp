@@ -1,5 +1,5 @@
 #version 450
-// Convolution for lavapipe: a matrix product without loops, of the operand in panels (panels.comp) and weights in squares
+// Convolution for lavapipe: a matrix product without loops, of the operand in panels (panel.glsl) and weights in squares
 // that transpose_weights has turned. Lanes are output channels. docs/RATIONALE.md, "Straight lines for lavapipe", says why:
 // outside of loops and branches Mesa 25.0 makes one instruction of a load whose address is the same in all lanes, by
 // constants and push constants alone; and LLVM makes one vector load of such loads side by side. So everything is read by
@@ -33,6 +33,7 @@
 #extension GL_KHR_shader_subgroup_basic : require
 #extension GL_KHR_shader_subgroup_shuffle : require
 #include "block.glsl"
+#include "panel.glsl"
 
 layout(local_size_x_id = 0) in;
 layout(constant_id = 1) const int SUBGROUP = 8; // no other number
@@ -42,11 +43,9 @@ layout(constant_id = 3) const int KC = 64;
 #if F16
 #define STORED float16_t
 #define STORED4 f16vec4
-#define BLOCK_BYTES 16
 #else
 #define STORED float
 #define STORED4 vec4
-#define BLOCK_BYTES 32
 #endif
 layout(buffer_reference, std430, buffer_reference_align = 4) readonly buffer Floats { vec4 v[]; };
 layout(buffer_reference, std430, buffer_reference_align = 4) readonly buffer Stored { STORED4 v[]; };
@@ -59,7 +58,7 @@ layout(push_constant) uniform Push {
   int chunks, rows, groups;   // of a workgroup: subgroups of a tile, blocks of channels, groups of P pixels
   uint perChunks, perRows;    // 65536 / chunks and rows, rounded up
   int columns, across;        // workgroups for the pixels of an image and as many channels as one makes, and for all channels
-  uint perColumns, perAcross; // 2^31 / columns and across, rounded up
+  uint perColumns, perAcross; // their reciprocals (panel.glsl)
   int end;                    // pixels, once more
   int step;                   // 1 if the residual is added, else 0
   uint known[32];             // 0, 1, 2 ...
@@ -69,9 +68,6 @@ shared vec4 partial[2 * P];
 
 // v, below 32, as a value that the compiler knows to be the same for the whole subgroup.
 uint same(uint v) { return known[v & 31u]; }
-
-// v / divisor, both below 2^15.
-int quotient(int v, uint reciprocal) { return int(uint(uint64_t(v) * uint64_t(reciprocal) >> 31)); }
 
 int lane;
 

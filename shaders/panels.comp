@@ -1,12 +1,5 @@
 #version 450
-// Brings the operand of a convolution, normalized, into the form in which conv_panel reads it: panels, after the packing of
-// Goto and van de Geijn (2008, Anatomy of High-Performance Matrix Multiplication):
-//
-//   float [images][ceil(pixels/P)][K][P],   P even
-//
-// P consecutive pixels of a result side by side, for each of the K products that make one: K = kh*kw*inBlocks*8, in
-// the order of the weights, [kh*kw][inBlocks][8]. Values are normalized and binary32, zero outside of the picture.
-// What lies past the last pixel of an image is undefined.
+// Brings the operand of a convolution into panels (panel.glsl), normalized, for conv_panel.
 //
 //   binding 0  x: Block [N][inBlocks][H][W]
 //   binding 1  norm: see unit.glsl; not read if NORM is 0
@@ -15,6 +8,7 @@
 // A lane makes two pixels, which are side by side in a panel, of BLOCKS blocks at a time: they are stored together.
 // Grid: x = units of `unit` blocks, y = parts of `part` pixels, an even number, z = image.
 #extension GL_GOOGLE_include_directive : require
+#include "panel.glsl"
 #include "unit.glsl"
 
 layout(constant_id = 3) const bool WHOLE = true; // every pixel becomes one: a kernel of 1x1, stride 1
@@ -25,8 +19,8 @@ layout(push_constant) uniform Push {
   Two v;
   int height, width, outWidth, inBlocks, first, pixels, part, unit, group;
   int kh, kw, sh, sw, ph, pw;
-  int wide; // P
-  uint perWide; // 2^31 / P, rounded up
+  int wide;     // P
+  uint perWide; // its reciprocal
   float eps;
 };
 
@@ -55,8 +49,8 @@ void main() {
         oy[j] = y * sh - ph, ox[j] = (at - y * outWidth) * sw - pw;
         if (WHOLE) ox[j] = at;
       }
-      int tile = int(uint(uint64_t(p) * uint64_t(perWide) >> 31)), taps = WHOLE ? 1 : kh * kw;
-      uint64_t to = uint64_t(v) + uint64_t(((image * tiles + tile) * taps * inBlocks * 8 + (mine + b0) * 8) * wide + p - tile * wide) * 4ul;
+      int taps = WHOLE ? 1 : kh * kw;
+      uint64_t to = uint64_t(v) + uint64_t(panelAt(image, tiles, p, taps * inBlocks * 8, (mine + b0) * 8, wide, perWide)) * 4ul;
       for (int tap = 0, ky = 0, kx = 0; tap < taps; tap++) {
         float f0[VALUES], f1[VALUES];
         [[unroll]] for (int j = 0; j < 2; j++) {

@@ -27,11 +27,6 @@ layout(buffer_reference, std430, buffer_reference_align = 8) readonly buffer Hal
 layout(buffer_reference, std430, buffer_reference_align = 8) readonly buffer Affine { uint64_t v; };
 layout(buffer_reference, std430, buffer_reference_align = 4) readonly buffer Parameter { float v; };
 
-#if F16
-#define BLOCK_BYTES 16
-#else
-#define BLOCK_BYTES 32
-#endif
 const int SUM = 256; // pixels that a lane sums up before it adds the sum to the others
 const int VALUES = BLOCKS * 8;
 const int MOST = 256; // channels of a unit whose statistics are taken

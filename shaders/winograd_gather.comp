@@ -29,11 +29,7 @@ layout(push_constant) uniform Push {
   int height, width, tilesY, tilesX, blocks, first, images;
 };
 
-#if F16
-#define HALF_BYTES 8
-#else
-#define HALF_BYTES 16
-#endif
+const int HALF_BYTES = BLOCK_BYTES / 2;
 
 void main() {
   int lane = int(gl_SubgroupInvocationID), tiles = tilesY * tilesX, all = images * tiles;

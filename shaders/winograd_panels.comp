@@ -1,5 +1,5 @@
 #version 450
-// Winograd, first step, for conv_panel: what winograd_input does, into panels (panels.comp), a position being an image and the
+// Winograd, first step, for conv_panel: what winograd_input does, into panels (panel.glsl), a position being an image and the
 // tiles of all images its pixels.
 //
 //   v[p*A + q] = (B f(x) BT)[p][q],   f: GroupNorm and ReLU, unless NORM is 0
@@ -12,6 +12,7 @@
 // Grid: x = units of `unit` blocks, y = parts of `part` tiles of an image, z = image of the dispatch.
 #extension GL_GOOGLE_include_directive : require
 #define TILE_ID 3
+#include "panel.glsl"
 #include "unit.glsl"
 #include "winograd.glsl"
 
@@ -23,7 +24,7 @@ layout(push_constant) uniform Push {
   One v;
   int height, width, tilesY, tilesX, blocks, first, images, part, unit, group;
   int wide;     // P
-  uint perWide; // 2^31 / P, rounded up
+  uint perWide; // its reciprocal
   float eps;
 };
 
@@ -67,8 +68,8 @@ void main() {
           }
         }
         uint64_t next = uint64_t(panels * blocks * 8 * wide) * 4ul; // position
-        int pixel = image * tiles + tile, panel = int(uint(uint64_t(pixel) * uint64_t(perWide) >> 31));
-        uint64_t to = uint64_t(v) + uint64_t((panel * blocks * 8 + (mine + b) * 8 + part4 * 4) * wide + pixel - panel * wide) * 4ul;
+        int k = (mine + b) * 8 + part4 * 4;
+        uint64_t to = uint64_t(v) + uint64_t(panelAt(0, panels, image * tiles + tile, blocks * 8, k, wide, perWide)) * 4ul;
         [[unroll]] for (int r = 0; r < A; r++) {
           float o[4][6];
           [[unroll]] for (int u = 0; u < 4; u++) {
